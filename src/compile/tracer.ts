@@ -24,7 +24,8 @@ interface ActiveTrace {
 let active: ActiveTrace | undefined;
 
 function activeTrace(): ActiveTrace {
-  if (active === undefined) throw new CompileError("CompileError", "a traced tensor was used after its trace had ended");
+  if (active === undefined)
+    throw new CompileError("CompileError", "a traced tensor was used after its trace had ended");
   return active;
 }
 
@@ -44,7 +45,7 @@ export const tensorInfo = (value: GraphValue): tf.TensorInfo => {
   return { dataId: new Handle(value), shape: [...value.shape], dtype: value.type };
 };
 
-export const valueOf = (tensor: tf.TensorInfo): GraphValue => {
+export const graphValue = (tensor: tf.TensorInfo): GraphValue => {
   const handle: unknown = tensor.dataId;
   if (!(handle instanceof Handle)) {
     throw new CompileError("CompileError", "a tensor of another backend reached a traced kernel");
@@ -58,7 +59,7 @@ const typeOf = (dtype: tf.DataType): ValueType => {
 };
 
 class TracerBackend extends tf.KernelBackend {
-  write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
+  override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
     const { graph, name } = activeTrace();
     try {
       return new Handle(graph.constant(values as unknown as ArrayLike<number>, shape, typeOf(dtype)));
@@ -94,7 +95,7 @@ class TracerBackend extends tf.KernelBackend {
     return 1;
   }
   override incRef(): void {}
-  override decRef(): void {}
+  decRef(): void {}
   override numDataIds(): number {
     return 0;
   }
@@ -149,7 +150,7 @@ function kernelFunction(kernelName: string): tf.KernelFunc {
     }
     const named: Record<string, GraphValue> = {};
     for (const [key, tensor] of Object.entries(inputs as Record<string, tf.TensorInfo | undefined>)) {
-      if (tensor !== undefined && tensor !== null) named[key] = valueOf(tensor);
+      if (tensor !== undefined && tensor !== null) named[key] = graphValue(tensor);
     }
     try {
       const result = kernel({ graph, inputs: Object.values(named), named, attributes: (attrs ?? {}) as never });

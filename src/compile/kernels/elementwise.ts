@@ -237,7 +237,11 @@ export const elementwiseKernels: Record<string, Kernel> = {
   IsNan: floatFunction((graph, x) => unary(graph, "IsNaN", x, "bool")),
   IsInf: floatFunction((graph, x) => unary(graph, "IsInf", x, "bool")),
   IsFinite: floatFunction((graph, x) =>
-    unary(graph, "Not", binary(graph, "Or", unary(graph, "IsNaN", x, "bool"), unary(graph, "IsInf", x, "bool"), "bool")),
+    unary(
+      graph,
+      "Not",
+      binary(graph, "Or", unary(graph, "IsNaN", x, "bool"), unary(graph, "IsInf", x, "bool"), "bool"),
+    ),
   ),
   ZerosLike: ({ graph, inputs: [x] }) => graph.fill(x!.shape, 0, x!.type),
   OnesLike: ({ graph, inputs: [x] }) => graph.fill(x!.shape, 1, x!.type),
