@@ -48,7 +48,7 @@ export const tensorInfo = (value: GraphValue): tf.TensorInfo => {
 export const graphValue = (tensor: tf.TensorInfo): GraphValue => {
   const handle: unknown = tensor.dataId;
   if (!(handle instanceof Handle)) {
-    throw new CompileError("CompileError", "a tensor of another backend reached a traced kernel");
+    throw outsideError();
   }
   return handle.value;
 };
@@ -57,6 +57,12 @@ const typeOf = (dtype: tf.DataType): ValueType => {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
   throw new UnsupportedOpError(`dtype "${dtype}" cannot be compiled; supported: float32, int32, bool`);
 };
+
+const outsideError = () =>
+  new CompileError(
+    "CompileError",
+    `${active?.name ?? "trace"}: a tensor made outside the traced function was used in it; pass it as an input, or make it inside`,
+  );
 
 class TracerBackend extends tf.KernelBackend {
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
@@ -70,10 +76,7 @@ class TracerBackend extends tf.KernelBackend {
   }
 
   override move(): void {
-    throw new CompileError(
-      "CompileError",
-      `${active?.name ?? "trace"}: a tensor made outside the traced function was used in it; pass it as an input, or make it inside`,
-    );
+    throw outsideError();
   }
 
   override readSync(): never {

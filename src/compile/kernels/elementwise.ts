@@ -26,6 +26,10 @@ const FOLD: Record<string, (a: number, b: number) => number> = {
   Min: Math.min,
 };
 
+/** The operand that changes nothing. */
+const NEUTRAL_RIGHT: Readonly<Record<string, number>> = { Add: 0, Sub: 0, Mul: 1, Div: 1 };
+const NEUTRAL_LEFT: Readonly<Record<string, number>> = { Add: 0, Mul: 1 };
+
 /** One elementwise node of two operands of one type. */
 export function binary(graph: Graph, op: string, a: GraphValue, b: GraphValue, type: ValueType = a.type): GraphValue {
   const shape = broadcastShape(a, b);
@@ -35,10 +39,8 @@ export function binary(graph: Graph, op: string, a: GraphValue, b: GraphValue, t
     if (fillA !== undefined && fillB !== undefined && fold !== undefined) {
       return graph.fill(shape, Math.fround(fold(fillA, fillB)), type);
     }
-    if (fillB === (op === "Mul" || op === "Div" ? 1 : op === "Add" || op === "Sub" ? 0 : undefined)) {
-      return graph.expand(a, shape);
-    }
-    if (fillA === (op === "Mul" ? 1 : op === "Add" ? 0 : undefined)) return graph.expand(b, shape);
+    if (fillB !== undefined && fillB === NEUTRAL_RIGHT[op]) return graph.expand(a, shape);
+    if (fillA !== undefined && fillA === NEUTRAL_LEFT[op]) return graph.expand(b, shape);
   }
   const left = slim(graph, a, b, shape);
   return graph.op(op, [left, slim(graph, b, left, shape)], shape, type);
@@ -131,10 +133,9 @@ function atan2(graph: Graph, y: GraphValue, x: GraphValue): GraphValue {
   return graph.expand(select(graph, isZeroX, onAxis, withTurn), shape);
 }
 
-function floorDiv(graph: Graph, a: GraphValue, b: GraphValue): GraphValue {
-  const quotient = binary(graph, "Div", cast(graph, a, "float32"), cast(graph, b, "float32"));
-  return cast(graph, unary(graph, "Floor", quotient), a.type);
-}
+/** Rounded towards minus infinity, float32. */
+const floorQuotient = (graph: Graph, a: GraphValue, b: GraphValue): GraphValue =>
+  unary(graph, "Floor", binary(graph, "Div", cast(graph, a, "float32"), cast(graph, b, "float32")));
 
 export const elementwiseKernels: Record<string, Kernel> = {
   Add: arithmetic("Add"),
@@ -143,9 +144,9 @@ export const elementwiseKernels: Record<string, Kernel> = {
   Maximum: arithmetic("Max"),
   Minimum: arithmetic("Min"),
   RealDiv: ({ graph, inputs: [a, b] }) => binary(graph, "Div", cast(graph, a!, "float32"), cast(graph, b!, "float32")),
-  FloorDiv: ({ graph, inputs: [a, b] }) => floorDiv(graph, a!, b!),
+  FloorDiv: ({ graph, inputs: [a, b] }) => cast(graph, floorQuotient(graph, a!, b!), "int32"),
   Mod: ({ graph, inputs: [a, b] }) => {
-    const quotient = floorDiv(graph, a!, b!);
+    const quotient = cast(graph, floorQuotient(graph, a!, b!), a!.type);
     return binary(graph, "Sub", a!, binary(graph, "Mul", quotient, b!));
   },
   Pow: ({ graph, inputs: [a, b] }) => {

@@ -30,7 +30,9 @@ export function reduce(
 const reduction =
   (op: ReduceOp, type?: ValueType): Kernel =>
   ({ graph, inputs: [x], attributes }) => {
-    const axes = tf.util.parseAxisParam((attributes["axis"] as number[] | undefined) ?? null!, [...x!.shape]);
+    // TensorFlow.js calls the axes of Max otherwise.
+    const given = (attributes["reductionIndices"] ?? attributes["axis"] ?? null) as number[];
+    const axes = tf.util.parseAxisParam(given, [...x!.shape]);
     const numeric = type !== undefined ? cast(graph, x!, type) : x!.type === "bool" ? cast(graph, x!, "int32") : x!;
     return reduce(graph, op, numeric, axes, (attributes["keepDims"] as boolean | undefined) ?? false);
   };
