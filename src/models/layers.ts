@@ -51,22 +51,26 @@ const GELU_CUBIC = GELU_LINEAR * 0.044715;
  *
  * @source Hendrycks & Gimpel, arXiv 1606.08415, section 2.
  */
-export const gelu = (x: tf.Tensor): tf.Tensor =>
-  tf.customGrad((input, save) => {
+export const gelu = (x: tf.Tensor): tf.Tensor => {
+  const gateOf = (data: tf.Tensor, squared: tf.Tensor): tf.Tensor =>
+    tf.sigmoid(tf.mul(data, tf.add(tf.mul(squared, GELU_CUBIC), GELU_LINEAR)));
+  return tf.customGrad((input, save) => {
     const data = input as tf.Tensor;
-    const squared = tf.square(data);
-    const gate = tf.sigmoid(tf.mul(data, tf.add(tf.mul(squared, GELU_CUBIC), GELU_LINEAR)));
-    (save as tf.GradSaveFunc)([data, squared, gate]);
+    (save as tf.GradSaveFunc)([data]);
     return {
-      value: tf.mul(data, gate),
+      value: tf.mul(data, gateOf(data, tf.square(data))),
+      // Computed again from x, so that it can be differentiated again; when compiled, equal nodes are one.
       gradFunc: (dy, saved) => {
-        const [data, squared, gate] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const [data] = saved as [tf.Tensor];
+        const squared = tf.square(data);
+        const gate = gateOf(data, squared);
         const slope = tf.mul(data, tf.add(tf.mul(squared, 3 * GELU_CUBIC), GELU_LINEAR));
         const inner = tf.mul(slope, tf.sub(1, gate));
         return tf.mul(dy, tf.mul(gate, tf.add(inner, 1)));
       },
     };
   })(x);
+};
 
 /** Added to the variance, inside the root. */
 export const LAYER_NORM_EPSILON = 1e-6;
@@ -77,23 +81,27 @@ export const LAYER_NORM_EPSILON = 1e-6;
  *
  * @source Ba et al., arXiv 1607.06450, equations 3–4.
  */
-export const layerNorm = (x: tf.Tensor): tf.Tensor =>
-  tf.customGrad((input, save) => {
-    const data = input as tf.Tensor;
+export const layerNorm = (x: tf.Tensor): tf.Tensor => {
+  const normalize = (data: tf.Tensor): { value: tf.Tensor; reciprocal: tf.Tensor } => {
     const centred = tf.sub(data, tf.mean(data, -1, true));
     const reciprocal = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), LAYER_NORM_EPSILON));
-    const value = tf.mul(centred, reciprocal);
-    (save as tf.GradSaveFunc)([value, reciprocal]);
+    return { value: tf.mul(centred, reciprocal), reciprocal };
+  };
+  return tf.customGrad((input, save) => {
+    const data = input as tf.Tensor;
+    (save as tf.GradSaveFunc)([data]);
     return {
-      value,
+      value: normalize(data).value,
+      // Computed again from x, so that it can be differentiated again; when compiled, equal nodes are one.
       gradFunc: (dy, saved) => {
-        const [normal, reciprocal] = saved as [tf.Tensor, tf.Tensor];
-        const along = tf.mean(tf.mul(dy, normal), -1, true);
-        const rest = tf.sub(tf.sub(dy, tf.mean(dy, -1, true)), tf.mul(normal, along));
+        const { value, reciprocal } = normalize((saved as [tf.Tensor])[0]);
+        const along = tf.mean(tf.mul(dy, value), -1, true);
+        const rest = tf.sub(tf.sub(dy, tf.mean(dy, -1, true)), tf.mul(value, along));
         return tf.mul(rest, reciprocal);
       },
     };
   })(x);
+};
 
 /**
  * Adaptive modulation: x·(1 + scale) + shift.
