@@ -1,0 +1,170 @@
+/** @file The sampling step of an experiment: a checkpoint in, `samples.npz`, `samples.png` and `samples.json` out. */
+import { mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+import { writeFileAtomic } from "../../data/atomic.js";
+import { ConfigError, NumericError, UnsupportedError } from "../../data/errors.js";
+import { writeNpz } from "../../data/npz.js";
+import { type RandomStream, randomStream } from "../../data/random.js";
+import type { Device } from "../compile/compile.js";
+import type { SitConfig } from "../models/sit-sizes.js";
+import { openSitNetwork, readCheckpointWeights, type SampleParameters, type WeightsName } from "./network.js";
+import { writePixels } from "./pixels.js";
+import { sampleGrid } from "./sample-grid.js";
+import { checkSampler, type SamplePath, type SamplerName, sampleSit } from "./sit-sampler.js";
+
+export interface SampleArmOptions {
+  /** A checkpoint file, or the parameters themselves by the reference's names. */
+  readonly checkpoint: string | SampleParameters;
+  readonly config: SitConfig;
+  /** Labels are k mod classes. @default config.classes */
+  readonly classes?: number;
+  readonly sampler: SamplerName;
+  readonly steps: number;
+  /** @default 1 */
+  readonly guidance?: number;
+  /** @default [0, 1] */
+  readonly guidanceInterval?: readonly [low: number, high: number];
+  /** The path that the model was trained on. @default "linear" */
+  readonly path?: SamplePath;
+  /** N: samples to draw. */
+  readonly count: number;
+  /** Samples at a time; does not change them beyond the last bits of float32. */
+  readonly batch: number;
+  /** Which weights of a checkpoint file. @default "ema" */
+  readonly weights?: WeightsName;
+  readonly seed: number;
+  /** Made if absent; gets `samples.npz`, `samples.png` and, last, `samples.json`. */
+  readonly outFolder: string;
+  readonly device?: Device;
+  readonly threads?: number;
+  /** Samples done, a batch under way counted by its share of steps. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** What `samples.json` holds: all that the samples depend on. */
+export interface SampleRecord {
+  readonly format: 1;
+  /** File name of the checkpoint; null where the parameters were handed in. */
+  readonly checkpoint: string | null;
+  /** Training step, as the checkpoint says; null where it does not. */
+  readonly step: number | null;
+  readonly weights: WeightsName;
+  readonly count: number;
+  readonly batch: number;
+  readonly classes: number;
+  /** Of `arr_0` in `samples.npz`, uint8. */
+  readonly shape: readonly [count: number, heightPx: number, widthPx: number, channels: number];
+  readonly sampler: {
+    readonly name: SamplerName;
+    readonly steps: number;
+    readonly guidance: number;
+    readonly guidanceInterval: readonly [number, number];
+    readonly path: SamplePath;
+    readonly seed: number;
+  };
+  readonly device: Device;
+  readonly seconds: number;
+}
+
+/**
+ * Draw samples from a trained pixel-space model.
+ *
+ * Sample k depends on the weights, the seed and k alone: its start noise is the stream ("sample/noise", k), the noise of its
+ * SDE steps, one step after another, the stream ("sample/sde", k), its label k mod classes. So it is the same in batches of
+ * any size, in a longer run, and in every arm.
+ *
+ * @returns the record that was written.
+ * @throws {ConfigError} options that cannot work. @throws {UnsupportedError} a model that is not of RGB pixels.
+ * @throws {DataError} an unreadable checkpoint, a file that cannot be written. @throws {ShapeError} another model's checkpoint.
+ * @throws {NumericError} a sample that is not finite, by its number.
+ */
+export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord> {
+  const { checkpoint, config, count, seed, outFolder, sampler, steps, device = "cpu", threads, onProgress } = options;
+  const { classes = config.classes, guidance = 1, guidanceInterval = [0, 1], weights = "ema" } = options;
+  const { path: dataPath = "linear" } = options;
+  const started = performance.now();
+  for (const [name, value] of Object.entries({ count, batch: options.batch, classes })) {
+    if (!Number.isInteger(value) || value < 1) {
+      throw new ConfigError(`sampling: ${name} must be a whole number of at least 1, got ${value}`);
+    }
+  }
+  if (classes > config.classes) {
+    throw new ConfigError(`sampling: ${classes} classes are asked for, the model has ${config.classes}`);
+  }
+  if (config.channels !== 3) {
+    throw new UnsupportedError(`sampling: want a model of RGB pixels (3 channels), got ${config.channels} channels`, {
+      hint: "decoding latents is not built",
+    });
+  }
+  const settings = { sampler, steps, guidance, guidanceInterval, path: dataPath, nullLabel: config.classes };
+  checkSampler({ ...settings, noise: () => [] });
+
+  const source =
+    typeof checkpoint === "string"
+      ? await readCheckpointWeights(checkpoint, weights)
+      : { parameters: checkpoint, metadata: {} as Record<string, string> };
+  const { channels, sizePx } = config;
+  const sampleSize = channels * sizePx * sizePx;
+  const batch = Math.min(options.batch, count);
+  const images = new Uint8Array(count * sampleSize);
+  const network = await openSitNetwork(source.parameters, config, {
+    batch,
+    device,
+    ...(threads === undefined ? {} : { threads }),
+  });
+  try {
+    for (let first = 0; first < count; first += batch) {
+      const here = Math.min(batch, count - first);
+      // The compiled network takes whole batches: samples beyond the last are zeros, dropped below.
+      const start = new Float32Array(batch * sampleSize);
+      const labels = Int32Array.from({ length: batch }, (_, i) => (first + i) % classes);
+      for (let i = 0; i < here; i++) {
+        start.set(randomStream(seed, "sample/noise", first + i).normal(sampleSize), i * sampleSize);
+      }
+      const streams = Array.from({ length: here }, (_, i): RandomStream => randomStream(seed, "sample/sde", first + i));
+      const samples = await sampleSit(network.velocity, start, labels, {
+        ...settings,
+        noise: () => {
+          const noise = new Float32Array(batch * sampleSize);
+          for (const [i, stream] of streams.entries()) noise.set(stream.normal(sampleSize), i * sampleSize);
+          return noise;
+        },
+        onStep: (done, total) => onProgress?.(first + Math.floor((here * done) / total), count),
+      });
+      for (let i = 0; i < here; i++) {
+        const sample = samples.subarray(i * sampleSize, (i + 1) * sampleSize);
+        if (!sample.every(Number.isFinite)) {
+          throw new NumericError(`sampling: sample ${first + i} is not finite`, {
+            hint: "the training has diverged: look at its loss, or lower the learning rate",
+          });
+        }
+        writePixels(sample, channels, images.subarray((first + i) * sampleSize, (first + i + 1) * sampleSize));
+      }
+    }
+  } finally {
+    await network.dispose();
+  }
+
+  await mkdir(outFolder, { recursive: true });
+  // The record is written last and removed first: where it is, it belongs to the samples beside it.
+  await rm(path.join(outFolder, "samples.json"), { force: true });
+  const shape = [count, sizePx, sizePx, channels] as const;
+  await writeNpz(path.join(outFolder, "samples.npz"), { arr_0: { shape, data: images } });
+  await writeFileAtomic(path.join(outFolder, "samples.png"), await sampleGrid(images, [count, sizePx, sizePx]));
+  const step = Number(source.metadata["step"] ?? Number.NaN);
+  const record: SampleRecord = {
+    format: 1,
+    checkpoint: typeof checkpoint === "string" ? path.basename(checkpoint) : null,
+    step: Number.isInteger(step) ? step : null,
+    weights,
+    count,
+    batch,
+    classes,
+    shape,
+    sampler: { name: sampler, steps, guidance, guidanceInterval, path: dataPath, seed },
+    device,
+    seconds: Math.round((performance.now() - started) / 10) / 100,
+  };
+  await writeFileAtomic(path.join(outFolder, "samples.json"), `${JSON.stringify(record, null, 2)}\n`);
+  return record;
+}
