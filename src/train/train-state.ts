@@ -1,0 +1,79 @@
+/**
+ * @file What a training run remembers between steps: `model/NAME`, its moving average `ema/NAME`, and AdamW's moments
+ * `opt/m/NAME` and `opt/v/NAME` of everything that is trained (the frozen `pos_embed` has none). The same keys are the tensors
+ * of a checkpoint, names and layouts of the reference's state_dict.
+ */
+import { randomStream } from "../../data/random.js";
+import type { HostTensor, HostTensors, Signature } from "../compile/compile.js";
+import { initializeProjector, initializeSit, type ParameterValues } from "../models/initialize.js";
+import {
+  isFrozen,
+  type ProjectorShapeOptions,
+  projectorParameterShapes,
+  sitParameterShapes,
+} from "../models/parameters.js";
+import type { TrainStepConfig } from "./options.js";
+
+type StateConfig = Pick<TrainStepConfig, "model" | "targets">;
+
+/** Name before the parameters of the projector of target `index`. */
+export const projectorPrefix = (index: number): string => `projectors.${index}.`;
+
+/** Shapes of all parameters, projectors included, frozen ones too. */
+export function parameterShapes({ model, targets }: StateConfig): Record<string, readonly number[]> {
+  const shapes: Record<string, readonly number[]> = { ...sitParameterShapes(model) };
+  targets.forEach((_, i) => {
+    Object.assign(shapes, projectorParameterShapes(projectorShape({ model, targets }, i), projectorPrefix(i)));
+  });
+  return shapes;
+}
+
+/** Names of the parameters that are trained, in the order of `parameterShapes`. */
+export const trainedNames = (config: StateConfig): string[] =>
+  Object.keys(parameterShapes(config)).filter((name) => !isFrozen(name));
+
+/** The state of a training step. */
+export function stateSignature(config: StateConfig): Signature {
+  const state: Record<string, { shape: readonly number[] }> = {};
+  for (const [name, shape] of Object.entries(parameterShapes(config))) {
+    const slots = isFrozen(name) ? ["model/", "ema/"] : ["model/", "ema/", "opt/m/", "opt/v/"];
+    for (const slot of slots) state[slot + name] = { shape };
+  }
+  return state;
+}
+
+/**
+ * The state that starts from given parameters: the moving average is a copy, the moments are zero.
+ *
+ * @param parameters  all of `parameterShapes`. Not copied.
+ */
+export function stateFromParameters(parameters: Readonly<Record<string, HostTensor>>): HostTensors {
+  const state: HostTensors = {};
+  for (const [name, value] of Object.entries(parameters)) {
+    state[`model/${name}`] = value;
+    state[`ema/${name}`] = value;
+    if (isFrozen(name)) continue;
+    const zeros = { data: new Float32Array(value.data.length), shape: value.shape };
+    state[`opt/m/${name}`] = zeros;
+    state[`opt/v/${name}`] = zeros;
+  }
+  return state;
+}
+
+/**
+ * The state before the first step. Each tensor has its own random stream `init/NAME`, so that arms with different projectors
+ * start from the same model, and equal projectors are equal too.
+ */
+export function initialState(config: StateConfig, seed: number): HostTensors {
+  const draw = (name: string) => randomStream(seed, `init/${name}`, 0);
+  const parameters: ParameterValues = { ...initializeSit(config.model, draw) };
+  config.targets.forEach((_, i) => {
+    Object.assign(parameters, initializeProjector(projectorShape(config, i), draw, projectorPrefix(i)));
+  });
+  return stateFromParameters(parameters);
+}
+
+function projectorShape({ model, targets }: StateConfig, index: number): ProjectorShapeOptions {
+  const { projector, dim } = targets[index]!;
+  return { ...projector, inputWidth: model.width, targetWidth: dim };
+}
