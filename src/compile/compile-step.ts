@@ -8,6 +8,7 @@
 import tf from "@tensorflow/tfjs";
 import { encodeOnnx, type NamedOutput } from "./encode-onnx.js";
 import { CompileError, DeviceError, SignatureError } from "./errors.js";
+import { repairSecondDerivatives } from "./gradients.js";
 import { sameShape, sizeOf } from "./graph.js";
 import { registerAllKernels } from "./kernels/index.js";
 import {
@@ -79,6 +80,7 @@ export async function compileStep(
   signature: StepSignature,
   options: CompileOptions,
 ): Promise<CompiledStep> {
+  repairSecondDerivatives();
   const device = options.device ?? "cpu";
   if (device === "tfjs-cpu") return eagerStep(fn, signature, options);
   if (device !== "cpu") {
