@@ -38,9 +38,6 @@ export function repairSecondDerivatives(): void {
   tf.registerGradient({
     kernelName: "Elu",
     inputsToSave: ["x"],
-    gradFunc: (dy, saved) => {
-      const x = saved[0]!;
-      return { x: () => tf.mul(dy as tf.Tensor, tf.where(tf.greater(x, 0), tf.onesLike(x), tf.exp(x))) };
-    },
+    gradFunc: (dy, saved) => ({ x: () => tf.mul(dy as tf.Tensor, tf.exp(tf.minimum(saved[0]!, 0))) }),
   });
 }
