@@ -1,0 +1,138 @@
+import { DataError, ShapeError } from "../../data/errors.js";
+import { randomStream } from "../../data/random.js";
+import type { RowStore } from "../../data/row-store.js";
+import { batchIndices } from "../../data/shuffle.js";
+import type { HostTensors } from "../compile/compile.js";
+import { gridSide, type SitConfig } from "../models/sit-sizes.js";
+import { biasCorrections } from "./adamw.js";
+import type { TrainOptions } from "./options.js";
+import { drawTimes, mapTimes } from "./times.js";
+import { targetInput } from "./train-step.js";
+
+/** What batches are read from and drawn with. */
+export interface BatchSource {
+  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index, variant 1 mirrored. */
+  readonly images: RowStore;
+  /** Column `features` [T,D], the same rows; absent in a control. */
+  readonly features?: RowStore;
+  /** Width that the target is to have; wanted with `features`. */
+  readonly dim?: number;
+  /** Images, mirrored ones not counted. */
+  readonly sourceLength: number;
+  /** Also train on the mirrored images. */
+  readonly flips: boolean;
+  readonly seed: number;
+  readonly model: SitConfig;
+  readonly options: Pick<TrainOptions, "batch" | "labelDropout" | "path" | "time" | "learningRate" | "betas">;
+}
+
+/**
+ * The inputs of training step `step` (0-based), a pure function of its arguments and the stores: which images in which order,
+ * mirrored or not, labels dropped or not, noise and times. Each choice has its own random stream (`train/flip`,
+ * `train/label-drop`, `train/noise`, `train/time`), and none depends on the target: arms of one experiment share them all.
+ *
+ * @returns the inputs of `trainStep`: pixels as u8/127.5 − 1, channels first.
+ * @throws {DataError} a label that the model has not.
+ */
+export async function readBatch(source: BatchSource, step: number): Promise<HostTensors> {
+  const { images, features, dim, sourceLength, seed, model, options } = source;
+  const { batch: B, labelDropout, betas, learningRate } = options;
+  const { channels: C, sizePx: S, classes } = model;
+  const stream = (name: string) => randomStream(seed, `train/${name}`, step);
+
+  const mirrored = stream("flip").uniform(B);
+  const rows = Array.from(batchIndices(sourceLength, B, seed, step), (index, i) =>
+    source.flips && mirrored[i]! < 0.5 ? sourceLength + index : index,
+  );
+  const [pixels, labels, target] = await Promise.all([
+    images.read("image", rows),
+    images.read("label", rows),
+    features?.read("features", rows),
+  ]);
+
+  const dropped = stream("label-drop").uniform(B);
+  const y = Int32Array.from(labels, (label, i) => {
+    if (!(label >= 0 && label < classes)) {
+      throw new DataError(`image ${rows[i]! % sourceLength} has label ${label}; the model has ${classes} classes`);
+    }
+    return dropped[i]! < labelDropout ? classes : label;
+  });
+  const [biasCorrection1, biasCorrection2] = biasCorrections(betas, step + 1);
+  const scalar = (value: number) => ({ data: Float32Array.of(value), shape: [] });
+  return {
+    x: { data: toModelRange(pixels as Uint8Array, B, S, C), shape: [B, C, S, S] },
+    y: { data: y, shape: [B] },
+    noise: { data: stream("noise").normal(B * C * S * S), shape: [B, C, S, S] },
+    t: { data: mapTimes(drawTimes(stream("time"), B, options), options), shape: [B] },
+    learningRate: scalar(learningRate),
+    biasCorrection1: scalar(biasCorrection1),
+    biasCorrection2: scalar(biasCorrection2),
+    ...(target === undefined
+      ? {}
+      : { [targetInput(0)]: { data: target as Float32Array, shape: [B, gridSide(model) ** 2, dim!] } }),
+  };
+}
+
+/** [B,S,S,C] bytes to [B,C,S,S] in [−1,1]. */
+function toModelRange(pixels: Uint8Array, B: number, S: number, C: number): Float32Array {
+  const result = new Float32Array(pixels.length);
+  const area = S * S;
+  for (let b = 0; b < B; b++) {
+    for (let c = 0; c < C; c++) {
+      const [from, to] = [b * area * C + c, (b * C + c) * area];
+      for (let i = 0; i < area; i++) result[to + i] = pixels[from + i * C]! / 127.5 - 1;
+    }
+  }
+  return result;
+}
+
+/**
+ * Refuse stores that do not fit the model, the target or each other, before anything is trained.
+ *
+ * @throws {ShapeError} one line: which store, what was wanted, what it has.
+ */
+export function checkBatchSource({ images, features, dim, sourceLength, flips, model, options }: BatchSource): void {
+  const { sizePx: S, channels: C } = model;
+  const rows = sourceLength * (flips ? 2 : 1);
+  const wanted = flips ? `${sourceLength} images and their mirror images` : `${sourceLength} images`;
+  const checkRows = (what: string, store: RowStore): void => {
+    if (store.header.rows < rows) {
+      throw new ShapeError(`${what}: want ${wanted}, got ${store.header.rows} rows`, {
+        hint: "cache them for the same images and the same flips as the run's",
+      });
+    }
+  };
+  const image = images.header.columns["image"];
+  if (image === undefined || image.dtype !== "U8" || image.shape.join() !== [S, S, C].join()) {
+    throw new ShapeError(`cached images: the model wants U8 [${S},${S},${C}], got ${describe(image)}`);
+  }
+  const label = images.header.columns["label"];
+  if (label === undefined || label.dtype !== "I32" || label.shape.length !== 0) {
+    throw new ShapeError(`cached images: want labels I32 [], got ${describe(label)}`);
+  }
+  checkRows("cached images", images);
+  if (options.batch > sourceLength) {
+    throw new ShapeError(`batch: want at most the ${sourceLength} images that there are, got ${options.batch}`);
+  }
+  if (features === undefined) return;
+  const T = gridSide(model) ** 2;
+  const column = features.header.columns["features"];
+  if (column === undefined || (column.dtype !== "F16" && column.dtype !== "F32") || column.shape.length !== 2) {
+    throw new ShapeError(`cached features: want [T,D] of F16 or F32, got ${describe(column)}`);
+  }
+  const [tokens, width] = column.shape;
+  if (tokens !== T) {
+    throw new ShapeError(`cached features: the model has ${T} tokens, the features ${tokens}`, {
+      hint: `compute the target on a grid of ${gridSide(model)}×${gridSide(model)}`,
+    });
+  }
+  if (width !== dim) {
+    throw new ShapeError(`cached features: the projector gives ${dim} channels, the features have ${width}`, {
+      hint: `set the target's dim to ${width}`,
+    });
+  }
+  checkRows("cached features", features);
+}
+
+const describe = (column: { dtype: string; shape: readonly number[] } | undefined): string =>
+  column === undefined ? "none" : `${column.dtype} [${column.shape}]`;

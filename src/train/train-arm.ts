@@ -1,0 +1,273 @@
+/**
+ * @file The training loop of one arm of an experiment: draws, steps, log, checkpoints, resume. What a step computes is in
+ * `train-step.ts`, what it is fed in `batch-reader.ts`.
+ */
+import { mkdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { ConfigError, NumericError, UsageError } from "../../data/errors.js";
+import type { RowStore } from "../../data/row-store.js";
+import type { Device, HostTensors } from "../compile/compile.js";
+import { type CompiledStep, compileStep } from "../compile/compile-step.js";
+import type { ProjectorConfig } from "../models/projector.js";
+import type { SitConfig } from "../models/sit-sizes.js";
+import { type BatchSource, checkBatchSource, readBatch } from "./batch-reader.js";
+import { checkpointPath, listCheckpoints, readNewestCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { type MetricsLog, openMetricsLog, type StepMetrics } from "./metrics-log.js";
+import { findNonFinite } from "./non-finite.js";
+import type { TrainOptions, TrainStepConfig } from "./options.js";
+import { initialState } from "./train-state.js";
+import { trainStep } from "./train-step.js";
+
+/** What an arm is aligned to. */
+export interface ArmTarget {
+  /** Column `features` [T,D]; rows as those of the images. */
+  readonly store: RowStore;
+  /** D */
+  readonly dim: number;
+  /** Alpha of the spatial normalization; absent: none. */
+  readonly spatialNorm?: number;
+  /** Weight of the alignment loss. */
+  readonly coefficient: number;
+}
+
+export interface TrainArmOptions {
+  /** The arm's own folder; made when it is not there. */
+  readonly folder: string;
+  readonly model: SitConfig;
+  /** Wanted with a target. */
+  readonly projector?: ProjectorConfig;
+  /** 1-based block whose output is aligned; wanted with a target. */
+  readonly alignDepth?: number;
+  /** Absent: a control. */
+  readonly target?: ArmTarget;
+  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index, variant 1 mirrored. */
+  readonly images: RowStore;
+  readonly sourceLength: number;
+  /** Also train on the mirrored images. */
+  readonly flips: boolean;
+  readonly options: TrainOptions;
+  /** Of weights, order, mirroring, noise, times and label dropout: arms with one seed share them. */
+  readonly seed: number;
+  /** @default "cpu" */
+  readonly device?: Device;
+  /** 0: all cores. Results are repeatable to the bit on the same number. @default 0 */
+  readonly threads?: number;
+  /** Go on from the newest checkpoint, or start where there is none. Without it an existing run is refused. */
+  readonly resume: boolean;
+  /** Of everything that changes results; a run is only resumed under the hash it was started with. */
+  readonly configHash: string;
+  /** After every step. */
+  onStep?(metrics: StepMetrics): void;
+  /** After a checkpoint and the log before it are safe on disk. */
+  onCheckpoint?(path: string, step: number): void;
+  /** Stop after the step under way, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+export interface TrainArmResult {
+  /** Steps done. */
+  readonly step: number;
+  /** False when stopped by the signal. */
+  readonly finished: boolean;
+  /** The newest checkpoint, of `step`. */
+  readonly checkpoint: string;
+  /** Steps that a checkpoint had saved before; 0: started anew. */
+  readonly resumedFrom: number;
+}
+
+/** The log in an arm's folder. */
+export const METRICS_FILE = "metrics.jsonl";
+
+/**
+ * Trains one arm and leaves `metrics.jsonl` and `checkpoint-*.safetensors` (the newest two) in its folder. Killed at any moment
+ * and resumed, it ends with the same bytes as an uninterrupted run (apart from `seconds` in the log).
+ *
+ * The stores stay the caller's. The next batch is read while a step runs.
+ *
+ * @throws {UsageError} the folder holds a run and `resume` is not set, or one with another `configHash`.
+ * @throws {ShapeError} stores, target, projector and model that do not fit each other; before anything is written.
+ * @throws {NumericError} a loss or gradient that is not finite: names the step and the first tensor; files are left as they are.
+ * @throws {DataError} a damaged newest checkpoint, or a file that cannot be read or written.
+ */
+export async function trainArm(o: TrainArmOptions): Promise<TrainArmResult> {
+  const config = stepConfig(o);
+  const source = batchSource(o);
+  checkOptions(o.options);
+  checkBatchSource(source);
+  const { signature, step: stepFunction } = trainStep(config);
+
+  const metricsPath = join(o.folder, METRICS_FILE);
+  if (!o.resume && ((await listCheckpoints(o.folder)).length > 0 || (await exists(metricsPath)))) {
+    throw new UsageError(`${o.folder}: there is a training run in this folder already`, {
+      hint: "resume it, or choose or empty a folder for a new run",
+    });
+  }
+  const { configHash } = o;
+  const saved = await readNewestCheckpoint(o.folder, { configHash, signature: signature.state });
+  const start = saved?.step ?? 0;
+  const { steps } = o.options;
+  if (saved !== undefined && start >= steps) {
+    const checkpoint = checkpointPath(o.folder, start);
+    return { step: start, finished: true, checkpoint, resumedFrom: start };
+  }
+
+  const compiled = await compileStep(stepFunction, signature, {
+    name: "training step",
+    device: o.device ?? "cpu",
+    threads: o.threads ?? 0,
+  });
+  try {
+    compiled.setState(saved?.state ?? initialState(config, o.seed));
+    await mkdir(o.folder, { recursive: true });
+    const log = await openMetricsLog(metricsPath, start);
+    try {
+      const step = await walk(o, { compiled, log, source, start, config });
+      const checkpoint = checkpointPath(o.folder, step);
+      return { step, finished: step === steps, checkpoint, resumedFrom: start };
+    } finally {
+      await log.close();
+    }
+  } finally {
+    await compiled.dispose();
+  }
+}
+
+interface Walk {
+  readonly compiled: CompiledStep;
+  readonly log: MetricsLog;
+  readonly source: BatchSource;
+  /** Steps done before. */
+  readonly start: number;
+  readonly config: TrainStepConfig;
+}
+
+/** The loop. @returns the steps done, all of them saved. */
+async function walk(o: TrainArmOptions, { compiled, log, source, start, config }: Walk): Promise<number> {
+  const { steps, logEvery, checkpointEvery } = o.options;
+  const prefetch = (step: number): Promise<HostTensors> => {
+    const batch = readBatch(source, step);
+    // Awaited one step later; until then a failure must not count as unhandled.
+    batch.catch(() => undefined);
+    return batch;
+  };
+  let savedStep = start;
+  const save = async (step: number): Promise<void> => {
+    await log.sync();
+    const state = await compiled.readState();
+    const path = await writeCheckpoint(o.folder, { step, state, config, configHash: o.configHash });
+    savedStep = step;
+    o.onCheckpoint?.(path, step);
+  };
+
+  let next = prefetch(start);
+  let done = start;
+  try {
+    while (done < steps && o.signal?.aborted !== true) {
+      const before = performance.now();
+      const inputs = await next;
+      if (done + 1 < steps) next = prefetch(done + 1);
+      const outputs = await compiled.run(inputs);
+      const step = done + 1;
+      const metrics = metricsOf(outputs, step, (performance.now() - before) / 1000);
+      await checkFinite(metrics, { compiled, inputs, savedStep });
+      done = step;
+      const isLast = step === steps;
+      if (isLast || step % logEvery === 0) await log.append(metrics);
+      o.onStep?.(metrics);
+      if (isLast || step % checkpointEvery === 0) await save(step);
+    }
+    // Stopped in between, or before the first step: what is done is not lost.
+    if (savedStep !== done || done === 0) await save(done);
+  } finally {
+    // Leave no read running on stores that the caller may close now.
+    await next.catch(() => undefined);
+  }
+  return done;
+}
+
+function metricsOf(outputs: HostTensors, step: number, seconds: number): StepMetrics {
+  const value = (name: string): number => outputs[name]!.data[0]!;
+  return {
+    step,
+    loss: value("loss"),
+    denoising_loss: value("denoising_loss"),
+    ...(outputs["alignment_loss"] === undefined ? {} : { alignment_loss: value("alignment_loss") }),
+    grad_norm: value("grad_norm"),
+    seconds,
+  };
+}
+
+interface FiniteContext {
+  readonly compiled: CompiledStep;
+  readonly inputs: HostTensors;
+  readonly savedStep: number;
+}
+
+async function checkFinite(metrics: StepMetrics, { compiled, inputs, savedStep }: FiniteContext): Promise<void> {
+  const { step, loss, grad_norm } = metrics;
+  if (Number.isFinite(loss) && Number.isFinite(grad_norm)) return;
+  const what = Number.isFinite(loss) ? `gradient norm is ${grad_norm}` : `loss is ${loss}`;
+  const input = findNonFinite(inputs);
+  const found = input ?? findNonFinite(await compiled.readState());
+  const place =
+    found === undefined
+      ? "all tensors are finite (an overflow in between)"
+      : `the first tensor that is not finite is ${input === undefined ? "" : "input "}${found.tensor} ` +
+        `(${found.value} at ${found.index})`;
+  const cure = input === undefined ? "lower the learning rate" : "mend the data or the cached features";
+  const goOn = savedStep === 0 ? "start again" : `resume from step ${savedStep}`;
+  throw new NumericError(`step ${step}: the ${what}; ${place}`, { hint: `${cure}, then ${goOn}` });
+}
+
+function stepConfig({ model, projector, alignDepth, target, options }: TrainArmOptions): TrainStepConfig {
+  const { path, betas, weightDecay, clip, emaDecay, batch } = options;
+  const shared = { model, batch, path, betas, weightDecay, clip, emaDecay };
+  if (target === undefined) return { ...shared, targets: [], coefficient: 0 };
+  if (projector === undefined || alignDepth === undefined) {
+    throw new ConfigError("training: a target wants a projector and an align depth", {
+      hint: "give both, or neither of the three for a control",
+    });
+  }
+  const { dim, spatialNorm, coefficient } = target;
+  const one = { dim, projector, ...(spatialNorm === undefined ? {} : { spatialNorm }) };
+  return { ...shared, alignDepth, targets: [one], coefficient };
+}
+
+function batchSource(o: TrainArmOptions): BatchSource {
+  const { images, sourceLength, flips, seed, model, options, target } = o;
+  const shared = { images, sourceLength, flips, seed, model, options };
+  return target === undefined ? shared : { ...shared, features: target.store, dim: target.dim };
+}
+
+/** What would otherwise end in NaN, in an endless loop, or in nothing done. */
+function checkOptions(options: TrainOptions): void {
+  const want = (name: keyof TrainOptions, isGood: boolean, wanted: string): void => {
+    if (!isGood) throw new ConfigError(`train.${name}: want ${wanted}, got ${String(options[name])}`);
+  };
+  const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;
+  for (const name of ["steps", "batch", "logEvery", "checkpointEvery"] as const) {
+    want(name, isCount(options[name]), "a whole number of at least 1");
+  }
+  want(
+    "betas",
+    options.betas.every((beta) => beta >= 0 && beta < 1),
+    "two numbers of at least 0 and below 1",
+  );
+  for (const name of ["learningRate", "clip"] as const) {
+    want(name, options[name] > 0 && Number.isFinite(options[name]), "a positive number");
+  }
+  want("weightDecay", options.weightDecay >= 0 && Number.isFinite(options.weightDecay), "a number of at least 0");
+  for (const name of ["emaDecay", "labelDropout"] as const) {
+    want(name, options[name] >= 0 && options[name] <= 1, "a number from 0 to 1");
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
