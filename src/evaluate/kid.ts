@@ -5,6 +5,7 @@
  * @source Bińkowski et al. 2018, Demystifying MMD GANs, arXiv 1801.01401, section 4; the estimator is equation 3 of Gretton et
  * al. 2012, A Kernel Two-Sample Test.
  */
+import { ShapeError } from "../../data/errors.js";
 import { randomStream } from "../../data/random.js";
 import { checkPair, type FeatureMatrix, selectRows, visitProducts } from "./feature-matrix.js";
 
@@ -28,19 +29,19 @@ export interface KernelDistanceOptions {
   readonly subsetSize?: number;
 }
 
-/** Subsets by default. The usual 100 of 1000 cost ten times as much and overlap as soon as there are fewer than 100 000 images. */
-export const KID_SUBSETS = 10;
+/** Subsets by default. */
+export const KID_SUBSETS = 50;
 
-/** Vectors in a subset by default: half of the smaller set, so that subsets differ, and at most 1000 as in the paper. */
+/** Vectors in a subset by default: 100, or half of the smaller set, because subsets that are nearly the whole do not differ. */
 export const kidSubsetSize = (reference: number, samples: number): number =>
-  Math.min(1000, Math.floor(Math.min(reference, samples) / 2));
+  Math.min(100, Math.floor(Math.min(reference, samples) / 2));
 
 /**
  * KID of samples against a reference.
  *
  * @param reference [n, D]; n ≥ 4.
  * @param samples [m, D]; m ≥ 4.
- * @throws {ShapeError} fewer than 4 vectors (a subset needs two of each), or dimensions that differ.
+ * @throws {ShapeError} fewer than 4 vectors, dimensions that differ, or subsets larger than a set.
  * @throws {NumericError} features that are not finite.
  */
 export function kernelDistance(
@@ -51,6 +52,10 @@ export function kernelDistance(
   checkPair(reference, samples, 4);
   const subsets = options.subsets ?? KID_SUBSETS;
   const subsetSize = options.subsetSize ?? kidSubsetSize(reference.count, samples.count);
+  const most = Math.min(reference.count, samples.count);
+  if (subsets < 1 || subsetSize < 2 || subsetSize > most) {
+    throw new ShapeError(`KID: want subsets of 2 to ${most} vectors, got ${subsets} of ${subsetSize}`);
+  }
   const values = Array.from({ length: subsets }, (_, subset) => {
     const stream = randomStream(options.seed, "evaluate/kid", subset);
     const draw = (from: FeatureMatrix) => selectRows(from, stream.permutation(from.count).subarray(0, subsetSize));

@@ -1,0 +1,69 @@
+/**
+ * @file What the generation metrics look through: a network that turns images into features, and how one is named.
+ *
+ * The Inception network of published FIDs is not part of this project, so every network here is a proxy: its numbers compare the arms
+ * of an experiment with each other, and never with a paper.
+ */
+import { UsageError } from "../../data/errors.js";
+import { nearestName } from "../../data/nearest.js";
+import { ONNX_PREFIX, openOnnxNetwork } from "./networks/onnx-network.js";
+import { openRandomVgg, RANDOM_VGG } from "./networks/random-vgg.js";
+
+/** What a network gives for a batch of images. */
+export interface NetworkOutput {
+  /** [n, dim] */
+  readonly features: Float32Array;
+  /** [n, classes]; absent where the network is no classifier. */
+  readonly probabilities?: Float32Array;
+}
+
+export interface FeatureNetwork {
+  /** As it was asked for. */
+  readonly name: string;
+  /** Of everything that the features depend on: definition, weights, preprocessing. */
+  readonly sha256: string;
+  /** True: its numbers compare arms with each other, not with published FIDs. */
+  readonly proxy: boolean;
+  /** What happens to an image before the network sees it. */
+  readonly resize: string;
+  readonly dim: number;
+  /** Where the network, or the idea to use it, comes from. */
+  readonly cite: string;
+  /**
+   * Features of a set of images, in the network's own batches; neighbours change nothing but rounding.
+   *
+   * @param images [count, size, size, 3] uint8 RGB.
+   * @param onProgress called with the number of images done.
+   */
+  features(
+    images: Uint8Array,
+    count: number,
+    size: number,
+    onProgress?: (done: number) => void,
+  ): Promise<NetworkOutput>;
+  dispose(): Promise<void>;
+}
+
+export interface NetworkOptions {
+  /** Threads of one operator; 0 or absent: all that the process may use. */
+  readonly threads?: number;
+}
+
+/** What a network can be called, for help texts. */
+export const NETWORKS: readonly { readonly pattern: string; readonly summary: string }[] = [
+  { pattern: RANDOM_VGG, summary: "VGG16 with fixed random weights, 512 features, no classes; needs no file" },
+  {
+    pattern: `${ONNX_PREFIX}FILE#OUTPUT?mean=M&std=S[&size=PX][&pool=mean|cls|flatten][&logits=OUTPUT2]`,
+    summary: "any ONNX image network: OUTPUT gives the features, OUTPUT2 class scores for the inception score",
+  },
+];
+
+/** @throws {UsageError} a name that is not known, or options that are not. @throws {DataError} a model that cannot be read. */
+export async function openFeatureNetwork(name: string, options: NetworkOptions = {}): Promise<FeatureNetwork> {
+  if (name === RANDOM_VGG) return openRandomVgg(options);
+  if (name.startsWith(ONNX_PREFIX)) return openOnnxNetwork(name, options);
+  const nearest = nearestName(name, [RANDOM_VGG]);
+  throw new UsageError(`unknown feature network "${name}"; there are: ${NETWORKS.map((n) => n.pattern).join(", ")}`, {
+    ...(nearest === undefined ? {} : { hint: `did you mean "${nearest}"?` }),
+  });
+}
