@@ -24,7 +24,7 @@ export function float16ToFloat32(bits: Uint16Array): Float32Array {
  *
  * @param out  Where to write, at least as long as `values`. @default a new array
  */
-export function float32ToFloat16(values: Float32Array, out = new Uint16Array(values.length)): Uint16Array {
+export function float32ToFloat16(values: Float32Array, out: Uint16Array = new Uint16Array(values.length)): Uint16Array {
   const source = new Uint32Array(values.buffer, values.byteOffset, values.length);
   for (let i = 0; i < source.length; i++) {
     const bits = source[i]!;
