@@ -1,0 +1,84 @@
+import { UsageError } from "../../../data/errors.js";
+import { type Command, flag, textOption, wholeOption } from "../command.js";
+import type { CliContext } from "../context.js";
+import { OUTPUT_OPTIONS, printResult, RUN_OPTIONS, showPath } from "../experiment-options.js";
+import { openProgress } from "../progress.js";
+import { runStep } from "../step-command.js";
+
+const BARE_OPTIONS = ["target", "grid", "count", "flips", "dtype", "cache"] as const;
+
+/** `descry features`: cache the features of an experiment, or of a folder of images without one. */
+export const featuresCommand: Command = {
+  name: "features",
+  arguments: "[run]",
+  summary: "compute and cache target features, of an experiment or of any images",
+  positionals: { run: { type: "string", describe: "experiment file or run folder; without it: --data and --target" } },
+  options: {
+    target: { type: "string", requiresArg: true, describe: "what to compute (descry targets), without an experiment" },
+    grid: {
+      type: "string",
+      requiresArg: true,
+      describe: "tokens a side (default 16); images are read at 16 pixels a token",
+    },
+    count: { type: "string", requiresArg: true, describe: "how many images (default: all; photos: 900)" },
+    flips: { type: "boolean", describe: "also the mirrored images" },
+    dtype: { type: "string", requiresArg: true, choices: ["F16", "F32"], describe: "number format (default F16)" },
+    cache: { type: "string", requiresArg: true, describe: "folder of the cache (default .descry/cache)" },
+    again: { type: "boolean", describe: "write the record of an experiment again although it is there" },
+    ...RUN_OPTIONS,
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [
+    ["$0 features experiments/photos-classical.yaml", "everything that the experiment needs"],
+    ["$0 features --data imagefolder:photos/ --target hog --grid 16", "one target of your own images"],
+  ],
+  async run(args, context) {
+    if (args.run !== undefined) {
+      const bare = BARE_OPTIONS.find((name) => args[name] !== undefined);
+      if (bare !== undefined)
+        throw new UsageError(`--${bare} is for features without an experiment; the experiment sets it`);
+      return runStep("features", args, context, flag(args, "again"));
+    }
+    const data = textOption(args, "data");
+    const target = textOption(args, "target");
+    if (data === undefined || target === undefined) {
+      throw new UsageError("features: wanted an experiment file, or --data and --target", {
+        hint: "for example: descry features --data imagefolder:photos/ --target sift",
+      });
+    }
+    return cacheBare(args, data, target, context);
+  },
+};
+
+async function cacheBare(
+  args: Readonly<Record<string, unknown>>,
+  data: string,
+  target: string,
+  context: CliContext,
+): Promise<number> {
+  const path = await import("node:path");
+  const { parseTarget } = await import("../../../features/targets.js");
+  const { cacheFolderOf } = await import("../../run/run-folder.js");
+  const { runTask } = await import("../../run/task-process.js");
+  const cache = textOption(args, "cache");
+  const result = await runTask(
+    "targetFeatures",
+    {
+      data,
+      target: parseTarget(target).name,
+      grid: wholeOption(args, "grid", 2) ?? 16,
+      count: wholeOption(args, "count", 1) ?? (data === "photos" ? 900 : null),
+      flips: flag(args, "flips"),
+      skipBad: flag(args, "skip-bad"),
+      dtype: args.dtype === "F32" ? "F32" : "F16",
+      cacheFolder: cache === undefined ? cacheFolderOf(context.cwd) : path.resolve(context.cwd, cache),
+    },
+    {
+      cwd: context.cwd,
+      progress: openProgress(context, flag(args, "quiet")),
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+    },
+  );
+  printResult(args, context, result, showPath(result.folder, context));
+  return 0;
+}

@@ -1,0 +1,25 @@
+/** @file All commands, in the order in which `descry --help` lists them. */
+import type { Command } from "../command.js";
+import { configCommand } from "./config.js";
+import { doctorCommand } from "./doctor.js";
+import { evaluateCommand } from "./evaluate.js";
+import { featuresCommand } from "./features.js";
+import { parityCommand } from "./parity.js";
+import { reportCommand } from "./report.js";
+import { runCommand } from "./run.js";
+import { sampleCommand } from "./sample.js";
+import { targetsCommand } from "./targets.js";
+import { trainCommand } from "./train.js";
+
+export const COMMANDS: readonly Command[] = [
+  runCommand,
+  featuresCommand,
+  trainCommand,
+  sampleCommand,
+  evaluateCommand,
+  reportCommand,
+  targetsCommand,
+  configCommand,
+  doctorCommand,
+  parityCommand,
+];

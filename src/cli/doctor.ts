@@ -1,0 +1,131 @@
+/**
+ * @file Examines the machine for `descry doctor`. Every finding is a sentence; nothing is claimed that was not tried.
+ */
+import { statfs } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { machineFacts, readVersions } from "../run/machine.js";
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly what: string;
+  /** `ok`: there and working. `note`: absent and not needed. `problem`: descry cannot work well until it is mended. */
+  readonly state: "ok" | "note" | "problem";
+  readonly says: string;
+}
+
+const OLDEST_NODE = [20, 9] as const;
+const GIGABYTE = 1e9;
+const LEAST_MEMORY_GB = 2;
+const LEAST_DISK_GB = 2;
+/** Picture formats that the data readers accept. */
+const PICTURE_FORMATS = ["jpeg", "png", "webp"] as const;
+
+/**
+ * Look at everything.
+ *
+ * @param cwd folder whose disk is measured: runs and caches are written there.
+ */
+export async function examine(cwd: string): Promise<Finding[]> {
+  return [
+    node(),
+    machine(),
+    memory(),
+    await disk(cwd),
+    libraries(),
+    await cpu(),
+    ...devices(),
+    await pictures(),
+    python(),
+  ];
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  const fits = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  const wanted = `wanted ${OLDEST_NODE.join(".")} or newer`;
+  return { what: "Node.js", state: fits ? "ok" : "problem", says: `${process.versions.node} (${wanted})` };
+}
+
+function machine(): Finding {
+  const { cpu: name, cores, os } = machineFacts();
+  return { what: "machine", state: "ok", says: `${name}, ${cores} core${cores === 1 ? "" : "s"}, ${os}` };
+}
+
+function memory(): Finding {
+  const gigabytes = machineFacts().memoryBytes / GIGABYTE;
+  const fits = gigabytes >= LEAST_MEMORY_GB;
+  const says = `${gigabytes.toFixed(1)} GB${fits ? "" : `: photos-classical needs about ${LEAST_MEMORY_GB} GB`}`;
+  return { what: "memory", state: fits ? "ok" : "problem", says };
+}
+
+async function disk(cwd: string): Promise<Finding> {
+  const { bavail, bsize } = await statfs(cwd);
+  const free = (bavail * bsize) / GIGABYTE;
+  const fits = free >= LEAST_DISK_GB;
+  const says = `${free.toFixed(1)} GB free for runs/ and .descry/cache${fits ? "" : `: wanted ${LEAST_DISK_GB} GB`}`;
+  return { what: "disk", state: fits ? "ok" : "problem", says };
+}
+
+function libraries(): Finding {
+  const versions = Object.entries(readVersions()).filter(([name]) => name !== "node");
+  return { what: "libraries", state: "ok", says: versions.map(([name, version]) => `${name} ${version}`).join(", ") };
+}
+
+/** Compile a small product and run it: the engine's whole way. */
+async function cpu(): Promise<Finding> {
+  try {
+    const tf = (await import("@tensorflow/tfjs")).default;
+    const { compileFunction } = await import("../compile/compile.js");
+    const program = await compileFunction(
+      ({ x }) => ({ y: tf.matMul(x as import("@tensorflow/tfjs").Tensor2D, x as import("@tensorflow/tfjs").Tensor2D) }),
+      { x: { shape: [2, 2] } },
+      { name: "doctor" },
+    );
+    const { y } = await program.run({ x: { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] } });
+    await program.dispose();
+    const right = y !== undefined && [7, 10, 15, 22].every((value, i) => y.data[i] === value);
+    return right
+      ? { what: "device cpu", state: "ok", says: "compiled and ran a product, the result is right" }
+      : { what: "device cpu", state: "problem", says: `a 2×2 product came out wrong: ${y?.data.join(" ")}` };
+  } catch (error) {
+    const said = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    return { what: "device cpu", state: "problem", says: `the engine does not work here: ${said}` };
+  }
+}
+
+function devices(): Finding[] {
+  const gpu = isInstalled("@tensorflow/tfjs-node-gpu")
+    ? "installed, but this device is not built yet"
+    : "not installed and not built yet";
+  return [
+    { what: "device webgpu", state: "note", says: "not built yet; everything runs on the cpu" },
+    { what: "device cuda", state: "note", says: "not built yet; everything runs on the cpu" },
+    { what: "device tfjs-gpu", state: "note", says: `${gpu} (@tensorflow/tfjs-node-gpu)` },
+  ];
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    createRequire(import.meta.url).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function pictures(): Promise<Finding> {
+  try {
+    const sharp = (await import("sharp")).default;
+    const missing = PICTURE_FORMATS.filter((format) => !sharp.format[format].input.buffer);
+    return missing.length === 0
+      ? { what: "pictures", state: "ok", says: `${PICTURE_FORMATS.join(", ")} can be read (sharp)` }
+      : { what: "pictures", state: "problem", says: `sharp cannot read ${missing.join(", ")}: npm rebuild sharp` };
+  } catch (error) {
+    const said = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    return { what: "pictures", state: "problem", says: `sharp does not load: ${said}` };
+  }
+}
+
+function python(): Finding {
+  return { what: "Python", state: "note", says: "not needed, not looked for" };
+}

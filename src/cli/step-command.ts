@@ -1,0 +1,34 @@
+/** @file What the commands of single steps share: open the run, do the step, say what became of it. */
+import type { StepName } from "../run/run-experiment.js";
+import { type Arguments, flag, listOption, positional } from "./command.js";
+import type { CliContext } from "./context.js";
+import { openTarget, printResult, showPath } from "./experiment-options.js";
+import { openProgress } from "./progress.js";
+
+/** Positional of all step commands. */
+export const RUN_POSITIONAL = {
+  run: { type: "string", describe: "run folder, or experiment file whose run is made or continued" },
+} as const;
+
+/**
+ * Do one step of the run that the command line names.
+ *
+ * @param again do it although its output is there.
+ */
+export async function runStep(step: StepName, args: Arguments, context: CliContext, again = false): Promise<number> {
+  const { runExperiment } = await import("../run/run-experiment.js");
+  const run = await openTarget(positional(args, "run"), args, context);
+  const arms = listOption(args, "arm");
+  const outcome = await runExperiment(
+    run,
+    {
+      progress: openProgress(context, flag(args, "quiet")),
+      again,
+      ...(arms.length === 0 ? {} : { arms }),
+      ...(context.signal === undefined ? {} : { signal: context.signal }),
+    },
+    [step],
+  );
+  printResult(args, context, { run: run.folder, [step]: outcome[step] }, showPath(run.folder, context));
+  return 0;
+}

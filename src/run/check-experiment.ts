@@ -1,0 +1,191 @@
+/**
+ * @file What the schema of one key cannot see: published sizes looked up, the shared alignment merged into the arms, and the
+ * checks that need two keys at once.
+ */
+import { DescryError } from "../../data/errors.js";
+import { parseTarget } from "../../features/targets.js";
+import { SIT_SIZES, type SitSize } from "../models/sit-sizes.js";
+import { type ConfigOrigin, configError } from "./config-problem.js";
+import type { AlignConfig, ArmConfig, DataConfig, Experiment, ExperimentFile, ModelConfig } from "./schema.js";
+
+/** Crops of `photos` when the file does not say how many. */
+const DEFAULT_PHOTO_CROPS = 900;
+const DEFAULT_COEFFICIENT = 0.5;
+const DEFAULT_KERNEL = 3;
+
+/**
+ * Fill in what depends on several keys, and check it.
+ *
+ * @throws {ConfigError} one line with the path, what was wanted and what was found.
+ */
+export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): Experiment {
+  const model = completeModel(file, origin);
+  const data = { ...file.data, count: file.data.count ?? (file.data.source === "photos" ? DEFAULT_PHOTO_CROPS : null) };
+  checkData(data, model, file, origin);
+  const seen = new Map<string, string>();
+  const arms = file.arms.map((arm, i) => {
+    const twin = seen.get(arm.name.toLowerCase());
+    if (twin !== undefined) {
+      throw configError(
+        origin,
+        ["arms", i, "name"],
+        `"${arm.name}" is taken by the arm "${twin}": names must differ, also in lower case`,
+      );
+    }
+    seen.set(arm.name.toLowerCase(), arm.name);
+    return completeArm(file, i, model, origin);
+  });
+  checkSampling(file, data, origin);
+  return {
+    name: file.name,
+    seed: file.seed,
+    data,
+    model,
+    align: file.align,
+    train: file.train,
+    sample: file.sample,
+    evaluate: file.evaluate,
+    arms,
+  };
+}
+
+function completeModel({ model }: ExperimentFile, origin: ConfigOrigin): ModelConfig {
+  const { type, size, mlpRatio } = model;
+  if (model.space === "latent") {
+    throw configError(origin, ["model", "space"], "latent diffusion is not built yet", "use space: pixel");
+  }
+  const shape = size === "custom" ? customShape(model, origin) : publishedShape(model, origin);
+  if (shape.width % shape.heads !== 0) {
+    throw configError(origin, ["model", "heads"], `wanted a divisor of the width ${shape.width}, got ${shape.heads}`);
+  }
+  if (shape.width % 4 !== 0) {
+    throw configError(origin, ["model", "width"], `wanted a multiple of 4 (sine-cosine positions), got ${shape.width}`);
+  }
+  if (!Number.isInteger(shape.width * mlpRatio)) {
+    throw configError(origin, ["model", "mlpRatio"], `times the width ${shape.width} must be whole, got ${mlpRatio}`);
+  }
+  return { type, size, ...shape, mlpRatio, space: "pixel" };
+}
+
+const SHAPE_KEYS = ["width", "depth", "heads", "patch"] as const;
+
+function customShape(model: ExperimentFile["model"], origin: ConfigOrigin): SitSize {
+  const missing = SHAPE_KEYS.find((key) => model[key] === null);
+  if (missing !== undefined) {
+    const hint = "or name a published size, for example size: S/4";
+    throw configError(origin, ["model", missing], `is missing: size custom needs ${SHAPE_KEYS.join(", ")}`, hint);
+  }
+  return { width: model.width!, depth: model.depth!, heads: model.heads!, patch: model.patch! };
+}
+
+function publishedShape(model: ExperimentFile["model"], origin: ConfigOrigin): SitSize {
+  const extra = SHAPE_KEYS.find((key) => model[key] !== null);
+  if (extra !== undefined) {
+    throw configError(origin, ["model", extra], `is set by the size ${model.size}`, "use size: custom to choose it");
+  }
+  const shape = (SIT_SIZES as Readonly<Record<string, SitSize>>)[model.size];
+  if (shape === undefined) {
+    throw configError(
+      origin,
+      ["model", "size"],
+      `unknown size ${model.size}`,
+      `known: ${Object.keys(SIT_SIZES).join(", ")}, custom`,
+    );
+  }
+  return shape;
+}
+
+function checkData(data: DataConfig, model: ModelConfig, file: ExperimentFile, origin: ConfigOrigin): void {
+  if (data.sizePx % model.patch !== 0) {
+    const message = `wanted a multiple of the patch (${model.patch} pixels), got ${data.sizePx}`;
+    throw configError(origin, ["data", "sizePx"], message, `the grid has sizePx / patch tokens a side`);
+  }
+  if (data.sizePx / model.patch < 2) {
+    throw configError(
+      origin,
+      ["model", "patch"],
+      `leaves a grid of one token: wanted at most ${data.sizePx / 2} pixels, got ${model.patch}`,
+    );
+  }
+  if (data.count !== null && file.train.batch > data.count) {
+    throw configError(
+      origin,
+      ["train", "batch"],
+      `wanted at most data.count = ${data.count} images, got ${file.train.batch}`,
+    );
+  }
+}
+
+function completeArm(file: ExperimentFile, i: number, model: ModelConfig, origin: ConfigOrigin): ArmConfig {
+  const arm = file.arms[i]!;
+  const fail = (key: string, message: string, hint?: string) => configError(origin, ["arms", i, key], message, hint);
+  if (arm.target === null) {
+    for (const key of ["projector", "kernel", "spatialNorm", "coefficient", "depth", "projectorWidth"] as const) {
+      if (arm[key] !== null) throw fail(key, "needs a target: an arm without one is a control", "add target: sift");
+    }
+    return { name: arm.name, align: null };
+  }
+  const target = canonicalTarget(arm.target, fail);
+  const projector = arm.projector ?? "mlp";
+  if (projector !== "conv" && arm.kernel !== null) {
+    throw fail("kernel", `only the conv projector has a kernel, got projector ${projector}`, "use projector: conv");
+  }
+  if (projector !== "mlp" && arm.projectorWidth !== null) {
+    throw fail("projectorWidth", `only the mlp projector has a hidden width, got projector ${projector}`);
+  }
+  const kernel = projector === "conv" ? (arm.kernel ?? DEFAULT_KERNEL) : null;
+  if (kernel !== null && kernel % 2 === 0) throw fail("kernel", `wanted an odd number, got ${kernel}`);
+  const depth = arm.depth ?? file.align.depth;
+  if (depth > model.depth) {
+    const path = arm.depth === null ? ["align", "depth"] : ["arms", i, "depth"];
+    throw configError(origin, path, `wanted a block of 1…${model.depth} (the model's depth), got ${depth}`);
+  }
+  const align: AlignConfig = {
+    target,
+    projector,
+    kernel,
+    spatialNorm: arm.spatialNorm,
+    coefficient: arm.coefficient ?? DEFAULT_COEFFICIENT,
+    depth,
+    projectorWidth: arm.projectorWidth ?? file.align.projectorWidth,
+  };
+  return { name: arm.name, align };
+}
+
+function canonicalTarget(target: string, fail: (key: string, message: string) => Error): string {
+  try {
+    return parseTarget(target).name;
+  } catch (error) {
+    if (error instanceof DescryError) throw fail("target", error.message);
+    throw error;
+  }
+}
+
+function checkSampling({ sample, evaluate }: ExperimentFile, data: DataConfig, origin: ConfigOrigin): void {
+  const [low, high] = sample.guidanceInterval;
+  if (low > high) {
+    throw configError(
+      origin,
+      ["sample", "guidanceInterval"],
+      `wanted [low, high] with low ≤ high, got [${low}, ${high}]`,
+    );
+  }
+  const reference = evaluate.referenceCount ?? data.count;
+  if (evaluate.referenceCount !== null && data.count !== null && evaluate.referenceCount > data.count) {
+    const message = `wanted at most data.count = ${data.count} images, got ${evaluate.referenceCount}`;
+    throw configError(origin, ["evaluate", "referenceCount"], message);
+  }
+  const fewest = Math.min(sample.count, reference ?? sample.count);
+  if (evaluate.neighbours >= fewest) {
+    const message = `wanted fewer than the ${fewest} images that are compared, got ${evaluate.neighbours}`;
+    throw configError(origin, ["evaluate", "neighbours"], message, "draw more samples or use fewer neighbours");
+  }
+  if (evaluate.kidSubsetSize !== null && evaluate.kidSubsetSize > fewest) {
+    const message = `wanted at most the ${fewest} images that are compared, got ${evaluate.kidSubsetSize}`;
+    throw configError(origin, ["evaluate", "kidSubsetSize"], message);
+  }
+  if (evaluate.inceptionSplits > sample.count) {
+    const message = `wanted at most sample.count = ${sample.count}, got ${evaluate.inceptionSplits}`;
+    throw configError(origin, ["evaluate", "inceptionSplits"], message);
+  }
+}

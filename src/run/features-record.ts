@@ -1,0 +1,86 @@
+/**
+ * @file `features.json` of a run: which cached images and features the run uses. Written by the features step, read by the
+ * steps after it, so that they see what was cached and never the images that lie there by then.
+ */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { writeFileAtomic } from "../../data/atomic.js";
+import { CacheError, UsageError } from "../../data/errors.js";
+import { isRowStore } from "../../data/row-store.js";
+
+/** A cached row store: where it is and what it must be. */
+export interface CachedStore {
+  readonly folder: string;
+  readonly key: string;
+}
+
+/** What the features step made or found. */
+export interface FeaturesRecord {
+  readonly format: "descry-features-1";
+  readonly source: {
+    readonly name: string;
+    /** SHA-256 of everything that changes the pixels. */
+    readonly fingerprint: string;
+    /** Images, without their mirrored twins. */
+    readonly length: number;
+    readonly classes: readonly string[];
+    /** Undecodable images that were left out (`--skip-bad`). */
+    readonly skipped: readonly string[];
+  };
+  /** Tokens a side. */
+  readonly grid: number;
+  readonly images: CachedStore;
+  readonly targets: Readonly<Record<string, CachedStore>>;
+}
+
+const fileOf = (runFolder: string) => path.join(runFolder, "features.json");
+
+/** Write the record, whole or not at all. */
+export async function writeFeaturesRecord(runFolder: string, record: FeaturesRecord): Promise<void> {
+  await writeFileAtomic(fileOf(runFolder), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+/**
+ * Read the record of a run.
+ *
+ * @throws {UsageError} the features step was not done.
+ * @throws {CacheError} the file is damaged.
+ */
+export async function readFeaturesRecord(runFolder: string): Promise<FeaturesRecord> {
+  const record = await findFeaturesRecord(runFolder);
+  if (record === undefined) {
+    throw new UsageError(`${runFolder}: the features are not cached yet`, {
+      hint: `first: descry features ${runFolder}`,
+    });
+  }
+  return record;
+}
+
+/** As {@link readFeaturesRecord}; undefined when the step was not done. */
+export async function findFeaturesRecord(runFolder: string): Promise<FeaturesRecord | undefined> {
+  let text: string;
+  try {
+    text = await readFile(fileOf(runFolder), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  const hint = "remove the file and run again";
+  let record: FeaturesRecord;
+  try {
+    record = JSON.parse(text) as FeaturesRecord;
+  } catch (cause) {
+    throw new CacheError(`${fileOf(runFolder)}: not valid JSON`, { hint, cause });
+  }
+  if (record.format !== "descry-features-1") throw new CacheError(`${fileOf(runFolder)}: unknown format`, { hint });
+  return record;
+}
+
+/** Whether everything that the record names is still in the cache. */
+export async function isFeaturesRecordWhole(record: FeaturesRecord, targets: readonly string[]): Promise<boolean> {
+  const stores = [record.images, ...targets.map((target) => record.targets[target])];
+  for (const store of stores) {
+    if (store === undefined || !(await isRowStore(store.folder, store.key))) return false;
+  }
+  return true;
+}

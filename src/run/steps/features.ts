@@ -1,0 +1,20 @@
+import { findFeaturesRecord, isFeaturesRecordWhole } from "../features-record.js";
+import type { Run } from "../run-folder.js";
+import { runTask } from "../task-process.js";
+import { type StepOptions, type StepOutcome, targetsOf, tellSkipped } from "./step.js";
+
+/**
+ * Step 1: cache the images at the model's resolution and the features of every target; writes `features.json`. Skipped when
+ * everything that it names is in the cache.
+ */
+export async function featuresStep(run: Run, options: StepOptions): Promise<StepOutcome[]> {
+  const { experiment, workingFolder } = run.record;
+  const targets = targetsOf(experiment.arms);
+  const record = options.again === true ? undefined : await findFeaturesRecord(run.folder);
+  if (record !== undefined && (await isFeaturesRecordWhole(record, targets))) {
+    return ["images", ...targets].map((name) => tellSkipped(options.progress, "features", name, "cached"));
+  }
+  const input = { runFolder: run.folder, cacheFolder: run.cacheFolder, experiment };
+  const { reused } = await runTask("features", input, { ...options, cwd: workingFolder });
+  return ["images", ...targets].map((name) => ({ name, state: reused.includes(name) ? "skipped" : "done" }));
+}

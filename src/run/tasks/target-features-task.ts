@@ -1,0 +1,44 @@
+import { openImageSource } from "../../../data/open-source.js";
+import { cacheFeatures } from "../../../features/cache.js";
+import type { ProgressSink } from "../progress.js";
+import { taskLabel } from "../steps/step.js";
+import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
+
+export interface TargetFeaturesInput {
+  /** Image source, such as `imagefolder:DIR`. */
+  readonly data: string;
+  readonly target: string;
+  /** Tokens a side; images are read at 16 pixels a token. */
+  readonly grid: number;
+  /** null: all. */
+  readonly count: number | null;
+  readonly flips: boolean;
+  readonly skipBad: boolean;
+  readonly dtype: "F16" | "F32";
+  readonly cacheFolder: string;
+}
+
+export interface TargetFeaturesResult extends CacheReport {
+  readonly target: string;
+  readonly source: string;
+  readonly skipped: readonly string[];
+}
+
+/** Cache the features of one target for any images, without an experiment. */
+export async function targetFeaturesTask(
+  { data, target, grid, count, flips, skipBad, dtype, cacheFolder }: TargetFeaturesInput,
+  progress: ProgressSink,
+): Promise<TargetFeaturesResult> {
+  const source = await openImageSource(data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
+  try {
+    const skipped = source.skipped ?? [];
+    if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
+    const rows = source.length * (flips ? 2 : 1);
+    const cached = await cacheWithProgress(progress, taskLabel("features", target), rows, (onProgress) =>
+      cacheFeatures({ source, target, grid, flips, dtype, cacheFolder, onProgress }),
+    );
+    return { target, source: source.name, skipped, ...cached };
+  } finally {
+    await source.close();
+  }
+}

@@ -1,0 +1,91 @@
+import { createHash } from "node:crypto";
+import { openRowStore } from "../../../data/row-store.js";
+import { parseTarget } from "../../../features/targets.js";
+import { trainArm } from "../../train/train-arm.js";
+import { type FeaturesRecord, readFeaturesRecord } from "../features-record.js";
+import { formatDuration } from "../format.js";
+import type { ProgressSink } from "../progress.js";
+import { armFiles, findArm } from "../run-folder.js";
+import type { AlignConfig, Experiment } from "../schema.js";
+import { taskLabel } from "../steps/step.js";
+import { sitConfigOf } from "./model-config.js";
+
+export interface TrainInput {
+  readonly runFolder: string;
+  readonly experiment: Experiment;
+  /** Of the experiment. */
+  readonly hash: string;
+  readonly arm: string;
+}
+
+export interface TrainResult {
+  /** False when the signal stopped it, with a checkpoint. */
+  readonly finished: boolean;
+}
+
+/** Train one arm, or go on after its newest checkpoint. */
+export async function trainTask(
+  { runFolder, experiment, hash, arm: name }: TrainInput,
+  progress: ProgressSink,
+  signal: AbortSignal,
+): Promise<TrainResult> {
+  const { align } = findArm(experiment, name);
+  const { train, data, seed } = experiment;
+  const record = await readFeaturesRecord(runFolder);
+  const images = await openRowStore(record.images.folder, record.images.key);
+  const features = align === null ? undefined : await openTarget(record, align.target);
+  const task = progress.task(taskLabel("train", name), train.steps, "steps");
+  const began = performance.now();
+  let last = "";
+  try {
+    const result = await trainArm({
+      folder: armFiles(runFolder, name).folder,
+      model: sitConfigOf(experiment, record.source.classes.length),
+      images,
+      sourceLength: record.source.length,
+      flips: data.flips,
+      options: train,
+      seed,
+      threads: train.threads,
+      resume: true,
+      configHash: identityOf(hash, record, align),
+      signal,
+      ...(align === null || features === undefined ? {} : alignmentOf(align, features)),
+      onStep: ({ step, loss, alignment_loss }) => {
+        last = `loss ${loss.toFixed(3)}${alignment_loss === undefined ? "" : `, alignment ${alignment_loss.toFixed(3)}`}`;
+        task.update(step, last);
+      },
+    });
+    const time = formatDuration((performance.now() - began) / 1000);
+    const from = result.resumedFrom === 0 ? "" : `, continued after step ${result.resumedFrom}`;
+    task.finish(`${result.step} steps, ${last}, ${time}${from}${result.finished ? "" : ", stopped"}`);
+    return { finished: result.finished };
+  } finally {
+    await images.close();
+    await features?.close();
+  }
+}
+
+function openTarget({ targets }: FeaturesRecord, target: string) {
+  const cached = targets[target];
+  if (cached === undefined) throw new Error(`features.json lacks ${target}`);
+  return openRowStore(cached.folder, cached.key);
+}
+
+function alignmentOf(align: AlignConfig, store: Awaited<ReturnType<typeof openRowStore>>) {
+  const { target, projector, kernel, spatialNorm, coefficient, depth, projectorWidth } = align;
+  return {
+    projector: { type: projector, width: projectorWidth, ...(kernel === null ? {} : { kernel }) },
+    alignDepth: depth,
+    target: { store, dim: parseTarget(target).dim, coefficient, ...(spatialNorm === null ? {} : { spatialNorm }) },
+  };
+}
+
+/** Names everything that the arm's weights depend on: the experiment, and the very images and features in the cache. */
+function identityOf(hash: string, { images, targets }: FeaturesRecord, align: AlignConfig | null): string {
+  const target = align === null ? "" : (targets[align.target]?.key ?? "");
+  return createHash("sha256")
+    .update(JSON.stringify([hash, images.key, target]))
+    .digest("hex")
+    .slice(0, 16);
+}

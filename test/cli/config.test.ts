@@ -1,0 +1,249 @@
+import { readdirSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse, stringify } from "yaml";
+import { ROOT, runCli, temporaryFolder } from "./run-cli.js";
+
+const GOOD = `name: tiny
+data: { count: 18, sizePx: 16 }
+model: { width: 32, depth: 2, heads: 2, patch: 4 }
+align: { depth: 1 }
+train: { steps: 3, batch: 4 }
+sample: { count: 8 }
+arms:
+  - { name: control }
+  - { name: aligned, target: sift, projector: conv }
+`;
+
+async function configure(text: string, ...more: string[]) {
+  const folder = temporaryFolder();
+  writeFileSync(path.join(folder, "my.yaml"), text);
+  return runCli(["config", "my.yaml", ...more], folder);
+}
+
+/** `from` replaced by `to` in the good file gives exactly this line. */
+async function expectProblem(from: string, to: string, line: RegExp): Promise<void> {
+  expect(GOOD).toContain(from);
+  const { code, stdout, stderr } = await configure(GOOD.replace(from, to));
+  expect(stderr).toMatch(line);
+  expect(stderr).toMatch(/^descry: my\.yaml[^\n]*\n$/);
+  expect(stdout).toBe("");
+  expect(code).toBe(2);
+}
+
+describe("good files", () => {
+  test("defaults are filled in and shared settings merged into the arms", async () => {
+    const { code, stdout } = await configure(GOOD, "--json");
+    expect(code).toBe(0);
+    const { experiment, hash, given } = JSON.parse(stdout);
+    expect(hash).toMatch(/^[0-9a-f]{8}$/);
+    expect(experiment.data).toEqual({ source: "photos", count: 18, sizePx: 16, flips: true, skipBad: false });
+    expect(experiment.model).toEqual({
+      type: "sit",
+      size: "custom",
+      width: 32,
+      depth: 2,
+      heads: 2,
+      patch: 4,
+      mlpRatio: 4,
+      space: "pixel",
+    });
+    expect(experiment.arms).toEqual([
+      { name: "control", align: null },
+      {
+        name: "aligned",
+        align: {
+          target: "sift",
+          projector: "conv",
+          kernel: 3,
+          spatialNorm: null,
+          coefficient: 0.5,
+          depth: 1,
+          projectorWidth: 512,
+        },
+      },
+    ]);
+    expect(given["train.steps"]).toBe("my.yaml:5");
+    expect(given["train.learningRate"]).toBeUndefined();
+  });
+
+  test("the printed configuration is YAML that says where overridden values came from", async () => {
+    const { code, stdout } = await configure(GOOD, "--set", "train.steps=7");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^# run folder: runs\/tiny-[0-9a-f]{8}\n# train\.steps: from --set train\.steps\n/);
+    expect(parse(stdout).train.steps).toBe(7);
+  });
+
+  test("a published size sets the shape", async () => {
+    const { stdout } = await configure(
+      GOOD.replace("{ width: 32, depth: 2, heads: 2, patch: 4 }", "{ size: S/4 }"),
+      "--json",
+    );
+    expect(JSON.parse(stdout).experiment.model).toMatchObject({ width: 384, depth: 12, heads: 6, patch: 4 });
+  });
+
+  test("the hash follows what changes results, and nothing else", async () => {
+    const hashOf = async (text: string, ...more: string[]) =>
+      JSON.parse((await configure(text, "--json", ...more)).stdout).hash as string;
+    const base = await hashOf(GOOD);
+    expect(await hashOf(stringify(parse(GOOD)))).toBe(base);
+    expect(await hashOf(GOOD, "--set", "train.threads=1")).toBe(base);
+    expect(await hashOf(GOOD, "--set", "train.checkpointEvery=1")).toBe(base);
+    expect(await hashOf(GOOD, "--set", "train.learningRate=0.0001")).toBe(base);
+    expect(await hashOf(GOOD, "--set", "train.learningRate=0.0002")).not.toBe(base);
+    expect(await hashOf(GOOD, "--set", "arms.aligned.kernel=1")).not.toBe(base);
+    expect(await hashOf(GOOD, "--set", "seed=1")).not.toBe(base);
+  });
+
+  test("--data and --set lie over the file, the later over the earlier", async () => {
+    const { stdout } = await configure(
+      GOOD,
+      ...["--json", "--data", "imagefolder:x", "--set", "seed=1", "--set", "seed=2", "--set", "train.betas=[0.8, 0.9]"],
+    );
+    const { experiment } = JSON.parse(stdout);
+    expect(experiment.data.source).toBe("imagefolder:x");
+    expect(experiment.seed).toBe(2);
+    expect(experiment.train.betas).toEqual([0.8, 0.9]);
+  });
+
+  test.each(readdirSync(path.join(ROOT, "experiments")).filter((name) => name.endsWith(".yaml")))(
+    "experiments/%s is good",
+    async (name) => {
+      const { code, stderr } = await runCli(["config", `experiments/${name}`]);
+      expect(stderr).toBe("");
+      expect(code).toBe(0);
+    },
+  );
+});
+
+describe("problems are one line with file, line, path, what was wanted and what was found", () => {
+  const cases: [what: string, from: string, to: string, line: RegExp][] = [
+    [
+      "unknown key",
+      "train: { steps: 3",
+      "train: { stpes: 3",
+      /my\.yaml:5: train\.stpes: unknown key — did you mean "steps"\?/,
+    ],
+    [
+      "unknown key of an arm",
+      "projector: conv",
+      "projecter: conv",
+      /my\.yaml:9: arms\[1\]\.projecter: unknown key — did you mean "projector"\?/,
+    ],
+    ["unknown section", "align: {", "aline: {", /my\.yaml:4: aline: unknown key — did you mean "align"\?/],
+    ["wrong type", "steps: 3", "steps: many", /my\.yaml:5: train\.steps: wanted a whole number, got "many"/],
+    ["fraction", "steps: 3", "steps: 2.5", /train\.steps: wanted a whole number, got 2\.5/],
+    ["too small", "steps: 3", "steps: 0", /train\.steps: wanted a (whole )?number of at least 1, got 0/],
+    ["not finite", "steps: 3", "learningRate: .nan", /train\.learningRate: wanted a number, got NaN/],
+    [
+      "unknown word",
+      "projector: conv",
+      "projector: cnov",
+      /arms\[1\]\.projector: wanted one of mlp, linear, conv, got "cnov" — did you mean "conv"\?/,
+    ],
+    ["missing key", "name: tiny\n", "", /my\.yaml: name: is missing/],
+    [
+      "no arms",
+      "arms:\n  - { name: control }\n  - { name: aligned, target: sift, projector: conv }",
+      "arms: []",
+      /arms: wanted a list of at least 1 entry, got \[\]/,
+    ],
+    ["unknown target", "target: sift", "target: sfit", /arms\[1\]\.target: .*sfit.*sift/],
+    ["twin arms", "name: aligned", "name: Control", /arms\[1\]\.name: "Control" is taken by the arm "control"/],
+    [
+      "arm that is no folder name",
+      "name: aligned",
+      'name: "../up"',
+      /arms\[1\]\.name: wanted a name of at most 64 letters/,
+    ],
+    [
+      "depth beyond the model",
+      "align: { depth: 1 }",
+      "align: { depth: 3 }",
+      /my\.yaml:4: align\.depth: wanted a block of 1…2 \(the model's depth\), got 3/,
+    ],
+    [
+      "grid that does not match",
+      "sizePx: 16",
+      "sizePx: 18",
+      /data\.sizePx: wanted a multiple of the patch \(4 pixels\), got 18/,
+    ],
+    ["heads that do not divide", "heads: 2", "heads: 3", /model\.heads: wanted a divisor of the width 32, got 3/],
+    ["half a custom size", "heads: 2, ", "", /model\.heads: is missing: size custom needs width, depth, heads, patch/],
+    ["unknown size", "{ width: 32, depth: 2, heads: 2, patch: 4 }", "{ size: Q/4 }", /model\.size: unknown size Q\/4/],
+    ["size and shape", "width: 32", "size: S/4, width: 32", /model\.width: is set by the size S\/4/],
+    ["latent space", "model: {", "model: { space: latent,", /model\.space: latent diffusion is not built yet/],
+    [
+      "kernel of an mlp",
+      "projector: conv",
+      "projector: mlp, kernel: 3",
+      /arms\[1\]\.kernel: only the conv projector has a kernel/,
+    ],
+    ["even kernel", "projector: conv", "projector: conv, kernel: 4", /arms\[1\]\.kernel: wanted an odd number, got 4/],
+    [
+      "hidden width of a convolution",
+      "projector: conv",
+      "projector: conv, projectorWidth: 8",
+      /arms\[1\]\.projectorWidth: only the mlp/,
+    ],
+    [
+      "normalization of nothing",
+      "{ name: control }",
+      "{ name: control, spatialNorm: 0.6 }",
+      /arms\[0\]\.spatialNorm: needs a target/,
+    ],
+    [
+      "alpha beyond 1",
+      "projector: conv",
+      "projector: conv, spatialNorm: 1.5",
+      /arms\[1\]\.spatialNorm: wanted a number of at most 1, got 1\.5/,
+    ],
+    ["batch beyond the data", "batch: 4", "batch: 19", /train\.batch: wanted at most data\.count = 18 images, got 19/],
+    [
+      "interval backwards",
+      "sample: {",
+      "sample: { guidanceInterval: [0.8, 0.2],",
+      /sample\.guidanceInterval: wanted \[low, high\] with low ≤ high/,
+    ],
+    [
+      "more neighbours than samples",
+      "sample: { count: 8 }",
+      "sample: { count: 3 }",
+      /evaluate\.neighbours: wanted fewer than the 3 images/,
+    ],
+    ["no YAML", "name: tiny", "name: [tiny", /my\.yaml:\d+: not valid YAML: /],
+    ["key given twice", "name: tiny", "name: tiny\nname: tiny2", /my\.yaml:2: not valid YAML: /],
+  ];
+  test.each(cases)("%s", async (_what, from, to, line) => expectProblem(from, to, line));
+
+  test("a list instead of a file's sections", async () => {
+    const { code, stderr } = await configure("- 1\n- 2\n");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^descry: my\.yaml: wanted a section with name/);
+  });
+
+  test("an empty file", async () => {
+    const { code, stderr } = await configure("");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^descry: my\.yaml: wanted a section with name/);
+  });
+
+  test("a wrong override points at the override, not at the file", async () => {
+    const { code, stderr } = await configure(GOOD, "--set", "train.steps=0");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^descry: --set train\.steps: train\.steps: wanted a (whole )?number of at least 1, got 0\n$/,
+    );
+  });
+
+  test("an override of an unknown key suggests the nearest", async () => {
+    const { stderr } = await configure(GOOD, "--set", "train.stpes=3");
+    expect(stderr).toMatch(/^descry: --set train\.stpes: train\.stpes: unknown key — did you mean "steps"\?/);
+  });
+
+  test("an override of an unknown arm lists the arms", async () => {
+    const { code, stderr } = await configure(GOOD, "--set", "arms.alined.kernel=3");
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/no entry "alined" — known: control, aligned/);
+  });
+});

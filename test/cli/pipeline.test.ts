@@ -1,0 +1,211 @@
+/**
+ * @file The whole way at a tiny size, through the real program: images → features → training → samples → evaluation → report;
+ * again (everything is skipped), killed and continued (the same bytes), and step by step (the same numbers).
+ */
+import { spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ROOT, temporaryFolder } from "./run-cli.js";
+
+const BIN = path.join(ROOT, "dist", "src", "cli", "bin.js");
+
+const TINY = `name: tiny
+data: { source: photos, count: 18, sizePx: 16 }
+model: { width: 32, depth: 2, heads: 2, patch: 4 }
+align: { depth: 1, projectorWidth: 16 }
+train: { steps: 3, batch: 4, checkpointEvery: 1, threads: 1 }
+sample: { steps: 2, count: 8, batch: 8 }
+evaluate: { inceptionSplits: 2 }
+arms:
+  - { name: control }
+  - { name: aligned, target: sift, projector: conv, spatialNorm: 0.6 }
+`;
+
+interface Spawned {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Run the program; `watch` sees what it has said so far and may send it a signal. */
+function descry(
+  argv: readonly string[],
+  cwd: string,
+  watch?: (stderr: string, kill: (signal: NodeJS.Signals) => void) => void,
+): Promise<Spawned> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [BIN, ...argv], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+      watch?.(stderr, (signal) => child.kill(signal));
+    });
+    child.on("error", reject);
+    child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
+
+function newProject(): string {
+  const folder = temporaryFolder();
+  writeFileSync(path.join(folder, "tiny.yaml"), TINY);
+  return folder;
+}
+
+function runFolder(project: string): string {
+  const names = readdirSync(path.join(project, "runs"));
+  expect(names).toHaveLength(1);
+  return path.join(project, "runs", names[0]!);
+}
+
+/** The lines of an arm's metrics without the time that they took. */
+function metricsOf(run: string, arm: string): Record<string, number>[] {
+  return readFileSync(path.join(run, "arms", arm, "metrics.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => {
+      const { seconds: _, ...rest } = JSON.parse(line) as Record<string, number>;
+      return rest;
+    });
+}
+
+const finalCheckpoint = (run: string, arm: string) =>
+  readFileSync(path.join(run, "arms", arm, "checkpoint-0000003.safetensors"));
+
+/** The numbers of an arm's evaluation. */
+const numbersOf = (run: string, arm: string) =>
+  (JSON.parse(readFileSync(path.join(run, "arms", arm, "evaluation.json"), "utf8")) as { metrics: object }).metrics;
+
+describe("the pipeline, end to end", () => {
+  let project: string;
+  let first: Spawned;
+
+  beforeAll(async () => {
+    if (!existsSync(BIN)) throw new Error("not built: npm run build");
+    project = newProject();
+    first = await descry(["run", "tiny.yaml"], project);
+  });
+
+  test("one command leaves samples, numbers and a report", () => {
+    expect(first.stderr).not.toMatch(/^descry: /m);
+    expect(first.code).toBe(0);
+    const run = runFolder(project);
+    const report = readFileSync(path.join(run, "report.html"), "utf8");
+    expect(report).toMatch(/^<!doctype html>/i);
+    expect(report).toContain("aligned");
+    expect(first.stdout).toMatch(/control/);
+    expect(first.stdout).toMatch(/report: runs\/tiny-[0-9a-f]{8}\/report\.html/);
+    for (const arm of ["control", "aligned"]) {
+      const folder = path.join(run, "arms", arm);
+      for (const name of ["samples.npz", "samples.png", "samples.json", "evaluation.json", "metrics.jsonl"]) {
+        expect(existsSync(path.join(folder, name)), `${arm}/${name}`).toBe(true);
+      }
+      expect(metricsOf(run, arm).map(({ step }) => step)).toEqual([1, 2, 3]);
+    }
+    expect(metricsOf(run, "control")[0]).not.toHaveProperty("alignment_loss");
+    expect(metricsOf(run, "aligned")[0]).toHaveProperty("alignment_loss");
+  });
+
+  test("the arms are paired: the first denoising loss is the same", () => {
+    const run = runFolder(project);
+    // Every block starts as the identity, so the projector cannot change the first prediction.
+    expect(metricsOf(run, "aligned")[0]!.denoising_loss).toBeCloseTo(metricsOf(run, "control")[0]!.denoising_loss!, 5);
+  });
+
+  test("the run says where and with what it was made", () => {
+    const record = JSON.parse(readFileSync(path.join(runFolder(project), "experiment.json"), "utf8"));
+    expect(record.experiment.train.steps).toBe(3);
+    expect(record.versions.node).toBe(process.versions.node);
+    expect(record.machine.cores).toBeGreaterThan(0);
+  });
+
+  test("the same command again skips everything", async () => {
+    const again = await descry(["run", "tiny.yaml", "--json"], project);
+    expect(again.code).toBe(0);
+    const { steps } = JSON.parse(again.stdout) as { steps: Record<string, { state: string }[]> };
+    expect(Object.keys(steps)).toEqual(["features", "train", "sample", "evaluate", "report"]);
+    const states = Object.values(steps).flatMap((outcomes) => outcomes.map(({ state }) => state));
+    expect(new Set(states)).toEqual(new Set(["skipped"]));
+  });
+
+  test("killed while it trains and continued, the weights are the same to the bit", async () => {
+    const other = newProject();
+    const killed = await descry(["run", "tiny.yaml"], other, (stderr, kill) => {
+      // The control is done, the other arm begins.
+      if (/^train +control +3 steps/m.test(stderr)) kill("SIGKILL");
+    });
+    expect(killed.signal).toBe("SIGKILL");
+    const run = runFolder(other);
+    expect(existsSync(path.join(run, "report.html"))).toBe(false);
+    const resumed = await descry(["run", "tiny.yaml", "--resume"], other);
+    expect(resumed.stderr).toMatch(/train +control +3 steps are done, skipped/);
+    expect(resumed.code).toBe(0);
+    for (const arm of ["control", "aligned"]) {
+      expect(metricsOf(run, arm)).toEqual(metricsOf(runFolder(project), arm));
+      expect(finalCheckpoint(run, arm).equals(finalCheckpoint(runFolder(project), arm)), arm).toBe(true);
+      expect(numbersOf(run, arm)).toEqual(numbersOf(runFolder(project), arm));
+    }
+  });
+
+  test("interrupted: exit code 130, one line, and the same command goes on", async () => {
+    const other = newProject();
+    const stopped = await descry(["run", "tiny.yaml"], other, (stderr, kill) => {
+      if (/^features +images/m.test(stderr)) kill("SIGINT");
+    });
+    expect(stopped.code).toBe(130);
+    expect(stopped.stderr).toMatch(/descry: interrupted — run again with the same command to continue\n$/);
+  });
+
+  test("step by step gives the same numbers, and each step names the one before it", async () => {
+    const other = newProject();
+    const early = await descry(["sample", "tiny.yaml"], other);
+    expect(early.code).toBe(2);
+    expect(early.stderr).toMatch(/arm control is not trained to its end: .* — first: descry train /);
+    for (const step of ["features", "train", "sample", "evaluate", "report"]) {
+      const { code, stderr } = await descry([step, "tiny.yaml"], other);
+      expect(stderr).not.toMatch(/^descry: /m);
+      expect(code, step).toBe(0);
+    }
+    const run = runFolder(other);
+    expect(existsSync(path.join(run, "report.html"))).toBe(true);
+    for (const arm of ["control", "aligned"]) {
+      expect(numbersOf(run, arm)).toEqual(numbersOf(runFolder(project), arm));
+    }
+  });
+
+  test("a run whose record was changed by hand is refused", async () => {
+    const other = newProject();
+    await descry(["features", "tiny.yaml"], other);
+    const file = path.join(runFolder(other), "experiment.json");
+    writeFileSync(file, readFileSync(file, "utf8").replace('"steps": 3', '"steps": 4'));
+    const { code, stderr } = await descry(["train", "tiny.yaml"], other);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/experiment\.json: the experiment was changed by hand/);
+  });
+
+  test("features of a folder of images without an experiment; a truncated file is named", async () => {
+    const other = temporaryFolder();
+    const { mkdirSync } = await import("node:fs");
+    const sharp = (await import("sharp")).default;
+    mkdirSync(path.join(other, "images", "a"), { recursive: true });
+    const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: "#c04020" } })
+      .jpeg()
+      .toBuffer();
+    writeFileSync(path.join(other, "images", "a", "good.jpg"), picture);
+    const args = ["features", "--data", "imagefolder:images", "--target", "sift", "--grid", "4", "--json"];
+    const good = await descry(args, other);
+    expect(good.stderr).not.toMatch(/^descry: /m);
+    expect(JSON.parse(good.stdout)).toMatchObject({ rows: 1, reused: false });
+    writeFileSync(path.join(other, "images", "a", "torn.jpg"), picture.subarray(0, picture.length / 2));
+    const torn = await descry(args, other);
+    expect(torn.code).toBe(2);
+    expect(torn.stderr).toMatch(/torn\.jpg/);
+    const skipped = await descry([...args, "--skip-bad"], other);
+    expect(skipped.code).toBe(0);
+    expect(JSON.parse(skipped.stdout)).toMatchObject({ rows: 1 });
+    expect(JSON.parse(skipped.stdout).skipped).toHaveLength(1);
+  });
+});
