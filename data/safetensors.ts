@@ -316,15 +316,15 @@ function parseHeader(bytes: Uint8Array, sizeBytes: number, name: string): Safete
   }
   if (!isRecord(json)) throw damaged("the header is not a JSON object");
   const twice = duplicateKey(text);
-  if (twice !== undefined) throw damaged(`the header has the key "${twice}" twice`);
+  if (twice !== undefined) throw damaged(`the header has the key ${JSON.stringify(twice)} twice`);
 
   const metadata: [string, string][] = [];
   const tensors: [string, SafeTensorEntry][] = [];
   for (const [key, value] of Object.entries(json)) {
-    if (!isRecord(value)) throw damaged(`"${key}" in the header is not an object`);
+    if (!isRecord(value)) throw damaged(`${JSON.stringify(key)} in the header is not an object`);
     if (key === METADATA) {
       for (const [field, content] of Object.entries(value)) {
-        if (typeof content !== "string") throw damaged(`metadata "${field}" is not a text`);
+        if (typeof content !== "string") throw damaged(`metadata ${JSON.stringify(field)} is not a text`);
         metadata.push([field, content]);
       }
     } else {
@@ -336,7 +336,9 @@ function parseHeader(bytes: Uint8Array, sizeBytes: number, name: string): Safete
   for (const [key, { begin, end }] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
     if (begin !== position) {
       const fault = begin > position ? "leaves a hole" : "overlaps another tensor";
-      throw damaged(`tensor "${key}" starts at byte ${begin} of the data, want ${position} (it ${fault})`);
+      throw damaged(
+        `tensor ${JSON.stringify(key)} starts at byte ${begin} of the data, want ${position} (it ${fault})`,
+      );
     }
     position = end;
   }
@@ -361,19 +363,23 @@ function parseEntry(
 ): SafeTensorEntry {
   const { dtype, shape, data_offsets: offsets, ...others } = entry;
   const [stranger] = Object.keys(others);
-  if (stranger !== undefined) throw damaged(`tensor "${key}" has an unknown field "${stranger}"`);
-  if (typeof dtype !== "string") throw damaged(`tensor "${key}" has no dtype`);
+  if (stranger !== undefined)
+    throw damaged(`tensor ${JSON.stringify(key)} has an unknown field ${JSON.stringify(stranger)}`);
+  if (typeof dtype !== "string") throw damaged(`tensor ${JSON.stringify(key)} has no dtype`);
   if (!isSafeDType(dtype)) {
     const known = Object.keys(ARRAYS).join(", ");
-    throw new UnsupportedError(`${name}: tensor "${key}" has dtype ${JSON.stringify(dtype)}; supported: ${known}`);
+    throw new UnsupportedError(
+      `${name}: tensor ${JSON.stringify(key)} has dtype ${JSON.stringify(dtype)}; supported: ${known}`,
+    );
   }
-  if (!isSizes(shape)) throw damaged(`tensor "${key}" has no shape of whole numbers`);
-  if (!isSizes(offsets) || offsets.length !== 2) throw damaged(`tensor "${key}" has no pair of data_offsets`);
+  if (!isSizes(shape)) throw damaged(`tensor ${JSON.stringify(key)} has no shape of whole numbers`);
+  if (!isSizes(offsets) || offsets.length !== 2)
+    throw damaged(`tensor ${JSON.stringify(key)} has no pair of data_offsets`);
   const [begin, end] = offsets as [number, number];
   // The product of sizes may pass 2^53, or be 0 after that: either way it differs from a byte count that a file can have.
   const want = shape.reduce((product, size) => product * size, ARRAYS[dtype].BYTES_PER_ELEMENT);
   if (end - begin !== want) {
-    throw damaged(`tensor "${key}" (${dtype} [${shape}]) has ${end - begin} bytes, want ${want}`);
+    throw damaged(`tensor ${JSON.stringify(key)} (${dtype} [${shape}]) has ${end - begin} bytes, want ${want}`);
   }
   return { dtype, shape, begin, end };
 }
