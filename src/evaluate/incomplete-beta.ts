@@ -22,7 +22,7 @@ export function incompleteBeta(x: number, a: number, b: number): number {
 function continuedFraction(x: number, a: number, b: number): number {
   const guard = (value: number): number => (Math.abs(value) < 1e-300 ? 1e-300 : value);
   let numerator = 1;
-  let denominator = 1;
+  let denominator = 0;
   let value = 1;
   for (let k = 1; k <= 10_000; k++) {
     const m = Math.floor(k / 2);

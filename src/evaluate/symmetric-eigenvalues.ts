@@ -13,8 +13,10 @@ import { NumericError } from "../../data/errors.js";
 
 export function symmetricEigenvalues(matrix: Float64Array, size: number): Float64Array {
   const { diagonal, below } = tridiagonalize(matrix, size);
+  if (![diagonal, below].every((values) => values.every(Number.isFinite))) {
+    throw new NumericError(`eigenvalues: the ${size}×${size} matrix is not finite, or too large`);
+  }
   diagonalize(diagonal, below);
-  if (!diagonal.every(Number.isFinite)) throw new NumericError(`eigenvalues: the ${size}×${size} matrix overflows`);
   return diagonal.sort().reverse();
 }
 
