@@ -29,6 +29,8 @@ export async function main(argv: readonly string[], context: CliContext): Promis
 }
 
 async function dispatch(argv: readonly string[], context: CliContext): Promise<number> {
+  const word = argv.find((one) => !one.startsWith("-"));
+  if (word !== undefined && !COMMANDS.some(({ name }) => name === word)) throw unknownCommand(word);
   let exitCode = 0;
   let printed = "";
   const parser = yargs([...argv])
@@ -39,12 +41,13 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<n
     .version(packageVersion("descry"))
     .wrap(null)
     .strict()
-    .demandCommand(1, 1, "no command given", "one command at a time")
+    .demandCommand(1, "no command given")
     .exitProcess(false)
     .showHelpOnFail(false)
     .epilogue("descry COMMAND --help shows the options of a command, with examples.")
     .fail((message, error) => {
-      throw error ?? explain(message, argv);
+      // YError: what yargs itself does not like; any other error comes from a command.
+      throw error === undefined || error.name === "YError" ? explain(error?.message ?? message, argv) : error;
     });
   for (const command of COMMANDS) {
     register(parser, command, async (args) => {
@@ -77,15 +80,9 @@ function explain(message: string, argv: readonly string[]): UsageError {
   const names = COMMANDS.map((command) => command.name);
   const command = COMMANDS.find((one) => one.name === argv.find((word) => !word.startsWith("-")));
   const unknown = /^Unknown (?:argument|command)s?: (.+)$/.exec(message)?.[1]?.split(", ")[0];
-  if (unknown === undefined) {
+  if (unknown === undefined || command === undefined) {
     const hint = command === undefined ? `commands: ${names.join(", ")}` : `see descry ${command.name} --help`;
     return new UsageError(message.replace(/\s*\n\s*/g, " "), { hint });
-  }
-  if (command === undefined) {
-    const near = nearestName(unknown, names);
-    return new UsageError(`unknown command "${unknown}"`, {
-      hint: `${near === undefined ? "" : `did you mean "${near}"? `}commands: ${names.join(", ")}`,
-    });
   }
   if (!argv.some((word) => word.startsWith("-") && word.includes(unknown))) {
     return new UsageError(`${command.name}: unexpected argument "${unknown}"`, { hint: usageOf(command) });
@@ -95,6 +92,13 @@ function explain(message: string, argv: readonly string[]): UsageError {
   return new UsageError(`${command.name}: unknown option --${unknown}`, {
     hint: `${near === undefined ? "" : `did you mean --${near}? `}options: ${known.map((name) => `--${name}`).join(", ")}`,
   });
+}
+
+function unknownCommand(word: string): UsageError {
+  const names = COMMANDS.map(({ name }) => name);
+  const near = nearestName(word, names);
+  const hint = `${near === undefined ? "" : `did you mean "${near}"? `}commands: ${names.join(", ")}`;
+  return new UsageError(`unknown command "${word}"`, { hint });
 }
 
 function usageOf(command: Command): string {

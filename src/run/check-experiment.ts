@@ -184,8 +184,4 @@ function checkSampling({ sample, evaluate }: ExperimentFile, data: DataConfig, o
     const message = `wanted at most the ${fewest} images that are compared, got ${evaluate.kidSubsetSize}`;
     throw configError(origin, ["evaluate", "kidSubsetSize"], message);
   }
-  if (evaluate.inceptionSplits > sample.count) {
-    const message = `wanted at most sample.count = ${sample.count}, got ${evaluate.inceptionSplits}`;
-    throw configError(origin, ["evaluate", "inceptionSplits"], message);
-  }
 }

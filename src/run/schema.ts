@@ -89,7 +89,7 @@ const evaluateSchema = z.strictObject({
   kidSubsetSize: wholeNumber(2)
     .nullable()
     .default(null)
-    .describe("samples a subset of KID (null: 100, or all when there are fewer)"),
+    .describe("samples a subset of KID (null: 100, or half of the smaller set)"),
   inceptionSplits: wholeNumber(1).default(10).describe("splits of the inception score"),
 });
 

@@ -131,7 +131,7 @@ describe("problems are one line with file, line, path, what was wanted and what 
       /my\.yaml:9: arms\[1\]\.projecter: unknown key — did you mean "projector"\?/,
     ],
     ["unknown section", "align: {", "aline: {", /my\.yaml:4: aline: unknown key — did you mean "align"\?/],
-    ["wrong type", "steps: 3", "steps: many", /my\.yaml:5: train\.steps: wanted a whole number, got "many"/],
+    ["wrong type", "steps: 3", "steps: many", /my\.yaml:5: train\.steps: wanted a number, got "many"/],
     ["fraction", "steps: 3", "steps: 2.5", /train\.steps: wanted a whole number, got 2\.5/],
     ["too small", "steps: 3", "steps: 0", /train\.steps: wanted a (whole )?number of at least 1, got 0/],
     ["not finite", "steps: 3", "learningRate: .nan", /train\.learningRate: wanted a number, got NaN/],

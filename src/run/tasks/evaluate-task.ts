@@ -1,0 +1,71 @@
+import { readFile } from "node:fs/promises";
+import { type EvaluationProgress, openEvaluator } from "../../evaluate/evaluate-samples.js";
+import type { SampleRecord } from "../../sample/sample-arm.js";
+import { readFeaturesRecord } from "../features-record.js";
+import { formatDuration } from "../format.js";
+import type { ProgressSink, TaskProgress } from "../progress.js";
+import { armFiles } from "../run-folder.js";
+import type { Experiment } from "../schema.js";
+import { taskLabel } from "../steps/step.js";
+import { openCachedSource } from "./cached-source.js";
+
+export interface EvaluateInput {
+  readonly runFolder: string;
+  readonly experiment: Experiment;
+  readonly arms: readonly string[];
+}
+
+/** Evaluate the samples of some arms against one reference. */
+export async function evaluateTask(
+  { runFolder, experiment, arms }: EvaluateInput,
+  progress: ProgressSink,
+): Promise<null> {
+  const { data, evaluate, seed, train } = experiment;
+  const source = await openCachedSource(await readFeaturesRecord(runFolder), data.sizePx);
+  const count = evaluate.referenceCount ?? source.length;
+  const referenceTask = progress.task(taskLabel("evaluate", "reference"), count, "images");
+  const began = performance.now();
+  const evaluator = await openEvaluator({
+    reference: { source, sizePx: data.sizePx, count },
+    network: evaluate.network,
+    neighbours: evaluate.neighbours,
+    kidSubsets: evaluate.kidSubsets,
+    kidSubsetSize: evaluate.kidSubsetSize,
+    inceptionSplits: evaluate.inceptionSplits,
+    seed,
+    threads: train.threads,
+    onProgress: stageProgress(referenceTask, "reference"),
+  });
+  const time = formatDuration((performance.now() - began) / 1000);
+  referenceTask.finish(`${count} real images through ${evaluator.network.name}, ${time}`);
+  try {
+    for (const arm of arms) {
+      const files = armFiles(runFolder, arm);
+      const drawn = JSON.parse(await readFile(files.samplesRecord, "utf8")) as SampleRecord;
+      const task = progress.task(taskLabel("evaluate", arm), drawn.count, "images");
+      const record = await evaluator.evaluate({
+        samplesPath: files.samples,
+        sampleRecord: { ...drawn.sampler },
+        arm,
+        step: drawn.step ?? train.steps,
+        weights: drawn.weights,
+        outPath: files.evaluation,
+        onProgress: stageProgress(task, "samples"),
+      });
+      const distance = record.metrics.frechet_distance;
+      const said = distance === null ? "Fréchet distance not measured" : `Fréchet distance ${distance.toPrecision(4)}`;
+      task.finish(`${said}${record.network.proxy ? ` (proxy: ${record.network.name})` : ""}`);
+    }
+  } finally {
+    await evaluator.dispose();
+    await source.close();
+  }
+  return null;
+}
+
+/** Follow one stage of an evaluation; the others are quick or belong to another task. */
+function stageProgress(task: TaskProgress, followed: Parameters<EvaluationProgress>[0]): EvaluationProgress {
+  return (stage, done) => {
+    if (stage === followed) task.update(done);
+  };
+}
