@@ -151,10 +151,11 @@ async function walk(o: TrainArmOptions, { compiled, log, source, start, config }
     return batch;
   };
   let savedStep = start;
+  const settings = settingsOf(o, config);
   const save = async (step: number): Promise<void> => {
     await log.sync();
     const state = await compiled.readState();
-    const path = await writeCheckpoint(o.folder, { step, state, config, configHash: o.configHash });
+    const path = await writeCheckpoint(o.folder, { step, state, config: settings, configHash: o.configHash });
     savedStep = step;
     o.onCheckpoint?.(path, step);
   };
@@ -183,6 +184,12 @@ async function walk(o: TrainArmOptions, { compiled, log, source, start, config }
     await next.catch(() => undefined);
   }
   return done;
+}
+
+/** What a checkpoint says about its making: all that changes results, and nothing else. */
+function settingsOf({ options, seed, flips, sourceLength }: TrainArmOptions, config: TrainStepConfig): unknown {
+  const { learningRate, time, labelDropout, steps } = options;
+  return { ...config, learningRate, time, labelDropout, steps, seed, flips, sourceLength };
 }
 
 function metricsOf(outputs: HostTensors, step: number, seconds: number): StepMetrics {
