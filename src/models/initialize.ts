@@ -42,7 +42,7 @@ const xavierUniform = (draw: Draw, size: number, outputs: number): Float32Array 
  * @param draw the random numbers of one tensor, by its name: what a tensor gets does not depend on any other tensor.
  * @returns values in the reference's order, ready to own.
  * @throws {ModelError} a configuration that does not fit together.
- * @source DiT, arXiv 2212.09748, section 3.2 (adaLN-Zero); SPEC §1.4.
+ * @source DiT, arXiv 2212.09748, section 3.2 (adaLN-Zero).
  */
 export function initializeSit(config: SitConfig, draw: (name: string) => Draw): ParameterValues {
   const values: ParameterValues = {};
@@ -66,7 +66,7 @@ export function initializeSit(config: SitConfig, draw: (name: string) => Draw): 
  * U(±1/√(D·k²)), the default of PyTorch's convolution, which the reference leaves as it is.
  *
  * @throws {ModelError} an unknown type or kernel.
- * @source He et al., arXiv 1502.01852, with a = √5; SPEC §1.4, D-21.
+ * @source He et al., arXiv 1502.01852, with a = √5.
  */
 export function initializeProjector(
   options: ProjectorShapeOptions,

@@ -79,7 +79,7 @@ export const LAYER_NORM_EPSILON = 1e-6;
  * Layer normalization over the last axis without learned scale and shift: (x − mean)/√(var + 1e-6), var over n.
  * Gradient, with n̂ the result and r = 1/√(var + ε): r·(dy − mean(dy) − n̂·mean(dy·n̂)).
  *
- * @source Ba et al., arXiv 1607.06450, equations 3–4.
+ * @source Ba et al., arXiv 1607.06450, section 3.
  */
 export const layerNorm = (x: tf.Tensor): tf.Tensor => {
   const normalize = (data: tf.Tensor): { value: tf.Tensor; reciprocal: tf.Tensor } => {

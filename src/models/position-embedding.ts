@@ -9,7 +9,7 @@ import { ModelError } from "./errors.js";
  * @param width D, a multiple of 4.
  * @returns [G·G, D], row-major tokens.
  * @throws {ModelError} D is not a multiple of 4.
- * @source MAE (He et al., arXiv 2111.06377), appendix A; column order pinned by SPEC §1.3.
+ * @source MAE, arXiv 2111.06377; the order of column and row is that of its code, which DiT, SiT and REPA share.
  */
 export function positionEmbedding(grid: number, width: number): Float32Array {
   const quarter = width / 4;

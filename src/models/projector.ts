@@ -55,7 +55,7 @@ export function checkProjector({ type, kernel, width }: ProjectorConfig): void {
  * @param hidden [B,T,D]; for conv, T is a square.
  * @returns [B,T,Z].
  * @throws {ModelError} unknown type or kernel, or a conv over tokens that form no square.
- * @source mlp: REPA, arXiv 2410.06940; conv: iREPA, arXiv 2512.10794. SPEC §1.5.
+ * @source mlp: REPA, arXiv 2410.06940; conv: iREPA, arXiv 2512.10794.
  */
 export function project(
   params: Parameters,

@@ -36,7 +36,7 @@ export interface SitResult {
  * @param params by the reference's names, PyTorch layouts (`sitParameterShapes`). Read only.
  * @returns new tensors; caller disposes (or traces).
  * @throws {ModelError} a configuration, depth, input shape or parameter that does not fit, before anything is computed.
- * @source SiT, arXiv 2401.08740; DiT, arXiv 2212.09748; alignment hook: REPA, arXiv 2410.06940. SPEC §1.3.
+ * @source SiT, arXiv 2401.08740; DiT, arXiv 2212.09748; alignment hook: REPA, arXiv 2410.06940.
  * @parity The final layer has the model's width at every size (the reference's SiT-S does not run). Label "no class" is
  *         `classes`, not the literal 1000.
  */

@@ -36,7 +36,7 @@ export const isGuided = ({ guidance, guidanceInterval: [low, high] }: Guidance, 
  *
  * @param guided what `isGuided` said of the **start of the step**, also for Heun's second evaluation.
  * @returns float64.
- * @source Ho & Salimans, arXiv 2207.12598, equation 6; interval: Kynkäänniemi et al., arXiv 2404.07724. SPEC §2.1.
+ * @source Ho & Salimans, arXiv 2207.12598, equation 6 (our w is theirs plus 1); interval: Kynkäänniemi et al., arXiv 2404.07724.
  */
 export async function guidedVelocity(
   velocity: Velocity,

@@ -2,7 +2,7 @@
 
 /**
  * [C,H,W] values, −1 being black and 1 white, to [H,W,C] uint8: 255·(x+1)/2, clamped to 0…255, then **truncated**, as the
- * evaluation protocol of REPA and iREPA does (SPEC §2.4).
+ * evaluation protocol of REPA and iREPA does.
  *
  * @param x one sample, C·H·W values.
  * @param out where to write, H·W·C bytes; the caller's.

@@ -2,7 +2,7 @@
  * @file From noise to samples: the probability-flow ODE by Euler or Heun, and the reverse SDE by Euler–Maruyama. The clock
  * runs from t = 1 (noise) to t = 0 (data), v = noise − data. The state is kept in float64; the network gets float32.
  *
- * @source SiT, arXiv 2401.08740, sections 2.3–2.4; protocol of REPA and iREPA, SPEC §2.
+ * @source SiT, arXiv 2401.08740; time grids, diffusion coefficient and last step as in the code of REPA and iREPA.
  */
 import { ConfigError, ShapeError } from "../../data/errors.js";
 import { checkGuidance, type Guidance, guidedVelocity, isGuided, type Velocity } from "./guidance.js";

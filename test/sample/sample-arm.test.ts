@@ -48,8 +48,8 @@ beforeAll(async () => {
     ["model", 0.1],
     ["ema", 0.3],
   ] as const) {
-    // biome-ignore format: a table
-    for (const [name, value] of Object.entries(parameters(scale))) tensors[`${kind}/${name}`] = { dtype: "F32", ...value };
+    for (const [name, value] of Object.entries(parameters(scale)))
+      tensors[`${kind}/${name}`] = { dtype: "F32", ...value };
   }
   tensors["ema/projectors.0.projection_layer.weight"] = { dtype: "F32", shape: [1, 16], data: new Float32Array(16) };
   await writeSafetensors(checkpoint, tensors, { step: "300" });

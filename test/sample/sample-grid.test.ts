@@ -36,7 +36,14 @@ test("the grid goes row by row on white, as square as can be", async () => {
 });
 
 test("shows at most so many, in so many columns; refuses what is not whole images", async () => {
-  const images = flat([[1, 2, 3], [4, 5, 6], [7, 8, 9]], 2); // biome-ignore format: three images in a line
+  const images = flat(
+    [
+      [1, 2, 3],
+      [4, 5, 6],
+      [7, 8, 9],
+    ],
+    2,
+  );
   const { width, height } = await sharp(await sampleGrid(images, [3, 2, 2], { most: 2, gapPx: 0 })).metadata();
   expect([width, height]).toEqual([4, 2]);
   const column = await sharp(await sampleGrid(images, [3, 2, 2], { columns: 1, gapPx: 0 })).metadata();
