@@ -2,8 +2,8 @@
 import { ConfigError } from "../../data/errors.js";
 
 /**
- * The network: velocity of the samples `x` [B·…] (flat, float32) at one time `t` for the labels `y` [B]. It may reuse nothing
- * that it returned; the caller only reads `x` and `y` during the call.
+ * The network: velocity of the samples `x` [B·…] (flat, float32) at one time `t` for the labels `y` [B]. Each result is a
+ * new array; `x` and `y` are read during the call only.
  */
 export type Velocity = (x: Float32Array, t: number, y: Int32Array) => Promise<Float32Array>;
 
