@@ -384,6 +384,19 @@ describe("writing again", () => {
     expect(await contents()).toEqual(await contents(join(root, "want")));
   });
 
+  test("from the moment that it is written over, the old store is gone", async () => {
+    await write();
+    const other = { ...MIXED, key: "mixed-2" };
+    const failing = async function* () {
+      expect(await isRowStore(folder, MIXED.key)).toBe(false);
+      yield rowsOf(other, 0, 4);
+      throw new Error("decoder crashed");
+    };
+    await expect(writeRowStore(folder, other, failing, { shardRows: 4 })).rejects.toThrow("decoder crashed");
+    expect(await failure(openRowStore(folder))).toContain("no finished row store");
+    expect(await readdir(folder)).toEqual(["shard-00000.safetensors"]);
+  });
+
   test.each<[string, () => Promise<void>, number]>([
     ["a changed bit in the data of shard 1", () => flip("shard-00001.safetensors", -1), 4],
     ["a cut shard 2", () => truncate(join(folder, "shard-00002.safetensors"), 100), 8],
