@@ -1,0 +1,180 @@
+/** @file A run folder as the report sees it: read whole, checked field by field, nothing guessed. */
+import { existsSync } from "node:fs";
+import { readdir, realpath } from "node:fs/promises";
+import path from "node:path";
+import { fileError } from "../../data/atomic.js";
+import { DataError, UsageError } from "../../data/errors.js";
+import { parseJson, readOptionalText } from "./read-json.js";
+import {
+  type ArmSettings,
+  type Evaluation,
+  type ExperimentRecord,
+  evaluationSchema,
+  experimentFileSchema,
+  type SamplesFile,
+  type StepRecord,
+  samplesSchema,
+  stepMetricsSchema,
+  type TargetsRecord,
+  targetsSchema,
+} from "./records.js";
+
+/** A run: what was asked for, where it happened, and what came out. */
+export interface RunRecord {
+  /** Absolute path. */
+  readonly folder: string;
+  readonly hash: string;
+  /** ISO time of the first start. */
+  readonly created: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly experiment: ExperimentRecord;
+  /** In the order of the experiment. */
+  readonly arms: readonly ArmRecord[];
+  /** Pictures and spatial metrics of the targets, or null when none were made. */
+  readonly targets: TargetsRecord | null;
+}
+
+/** One arm of a run. */
+export interface ArmRecord {
+  readonly name: string;
+  /** Null for a control. */
+  readonly align: ArmSettings["align"];
+  /** Absolute path of its folder, whether or not it is there. */
+  readonly folder: string;
+  /** In the order of steps; empty when nothing was logged. */
+  readonly metrics: readonly StepRecord[];
+  readonly samples: SamplesFile | null;
+  /** Files of the samples; null where not there. */
+  readonly samplesPicture: string | null;
+  readonly samplesArray: string | null;
+  /** By file: `evaluation.json` first, then `evaluation-*.json` by name. Empty: not evaluated. */
+  readonly evaluations: readonly NamedEvaluation[];
+}
+
+export interface NamedEvaluation {
+  /** File name without `.json`. */
+  readonly name: string;
+  readonly record: Evaluation;
+}
+
+/**
+ * Read a run folder: `experiment.json`, `targets/targets.json` and of each arm `metrics.jsonl`, `samples.*` and
+ * `evaluation*.json`. Only `experiment.json` must be there; an arm without the others is one that did not come that far.
+ *
+ * @throws {DataError} a file is damaged or, for `experiment.json`, missing: names the file, the line and the field.
+ */
+export async function readRun(runFolder: string): Promise<RunRecord> {
+  const folder = path.resolve(runFolder);
+  const file = path.join(folder, "experiment.json");
+  const text = await readOptionalText(file);
+  if (text === null) {
+    throw new DataError(`${file}: there is no such file`, { hint: "name a folder that descry run has made" });
+  }
+  const { hash, created, versions, machine, experiment } = parseJson(
+    text,
+    file,
+    experimentFileSchema,
+    "the run's record is damaged: run the experiment again in a new folder",
+  );
+  const names = experiment.arms.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new DataError(`${file}: experiment.arms: two arms are named "${twice}"`);
+  const arms: ArmRecord[] = [];
+  for (const { name, align } of experiment.arms) arms.push(await readArm(path.join(folder, "arms", name), name, align));
+  return { folder, hash, created, versions, machine, experiment, arms, targets: await readTargets(folder) };
+}
+
+/**
+ * Read several runs, in the order given.
+ *
+ * @throws {UsageError} no folder, or one folder twice. @throws {DataError} see {@link readRun}.
+ */
+export async function readRuns(runFolders: readonly string[]): Promise<RunRecord[]> {
+  if (runFolders.length === 0) throw new UsageError("a report needs at least one run folder");
+  const runs: RunRecord[] = [];
+  const seen = new Set<string>();
+  for (const given of runFolders) {
+    const run = await readRun(given);
+    const real = await realpath(run.folder);
+    if (seen.has(real)) throw new UsageError(`${given}: this run is named twice`);
+    seen.add(real);
+    runs.push(run);
+  }
+  return runs;
+}
+
+async function readArm(folder: string, name: string, align: ArmSettings["align"]): Promise<ArmRecord> {
+  const samplesFile = path.join(folder, "samples.json");
+  const samplesText = await readOptionalText(samplesFile);
+  const whereThere = (file: string) => (existsSync(file) ? file : null);
+  return {
+    name,
+    align,
+    folder,
+    metrics: await readMetrics(path.join(folder, "metrics.jsonl")),
+    samples:
+      samplesText === null
+        ? null
+        : parseJson(samplesText, samplesFile, samplesSchema, "draw the samples again: descry sample RUN"),
+    samplesPicture: whereThere(path.join(folder, "samples.png")),
+    samplesArray: whereThere(path.join(folder, "samples.npz")),
+    evaluations: await readEvaluations(folder, name),
+  };
+}
+
+async function readMetrics(file: string): Promise<StepRecord[]> {
+  const text = await readOptionalText(file);
+  if (text === null) return [];
+  const lines = text.split("\n");
+  if (lines.at(-1) === "") lines.pop();
+  const hint = "the training was killed while it wrote; descry train RUN mends the end of the file";
+  const records: StepRecord[] = [];
+  for (const [i, line] of lines.entries()) {
+    const place = `${file}:${i + 1}`;
+    const record = parseJson(line, place, stepMetricsSchema, hint);
+    const last = records.at(-1)?.step ?? 0;
+    if (record.step <= last) {
+      throw new DataError(`${place}: step: wanted more than ${last}, got ${record.step}`, {
+        hint: "two trainings wrote into one file",
+      });
+    }
+    records.push(record);
+  }
+  return records;
+}
+
+async function readEvaluations(folder: string, arm: string): Promise<NamedEvaluation[]> {
+  const names = (await listFolder(folder)).filter((name) => /^evaluation.*\.json$/.test(name));
+  names.sort((a, b) => Number(b === "evaluation.json") - Number(a === "evaluation.json") || (a < b ? -1 : 1));
+  const evaluations: NamedEvaluation[] = [];
+  for (const name of names) {
+    const file = path.join(folder, name);
+    const text = (await readOptionalText(file)) ?? "";
+    const record = parseJson(text, file, evaluationSchema, "evaluate again: descry evaluate RUN");
+    if (record.arm !== arm) {
+      throw new DataError(`${file}: arm: wanted ${JSON.stringify(arm)}, got ${JSON.stringify(record.arm)}`, {
+        hint: "the file belongs to another arm",
+      });
+    }
+    evaluations.push({ name: name.slice(0, -".json".length), record });
+  }
+  return evaluations;
+}
+
+async function readTargets(folder: string): Promise<TargetsRecord | null> {
+  const file = path.join(folder, "targets", "targets.json");
+  const text = await readOptionalText(file);
+  return text === null
+    ? null
+    : parseJson(text, file, targetsSchema, "remove the folder targets; the pictures can be made again");
+}
+
+async function listFolder(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw fileError(error, "cannot read", folder);
+  }
+}
