@@ -51,7 +51,10 @@ export interface NetworkOptions {
 
 /** What a network can be called, for help texts. */
 export const NETWORKS: readonly { readonly pattern: string; readonly summary: string }[] = [
-  { pattern: RANDOM_VGG, summary: "VGG16 with fixed random weights, 512 features, no classes; needs no file" },
+  {
+    pattern: RANDOM_VGG,
+    summary: "VGG16 at half width with fixed random weights: 256 features, no classes; needs no file",
+  },
   {
     pattern: `${ONNX_PREFIX}FILE#OUTPUT?mean=M&std=S[&size=PX][&pool=mean|cls|flatten][&logits=OUTPUT2]`,
     summary: "any ONNX image network: OUTPUT gives the features, OUTPUT2 class scores for the inception score",
