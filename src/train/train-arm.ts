@@ -13,7 +13,7 @@ import type { SitConfig } from "../models/sit-sizes.js";
 import { type BatchSource, checkBatchSource, readBatch } from "./batch-reader.js";
 import { checkpointPath, listCheckpoints, readNewestCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { type MetricsLog, openMetricsLog, type StepMetrics } from "./metrics-log.js";
-import { findNonFinite } from "./non-finite.js";
+import { findNonFinite, type NonFinite } from "./non-finite.js";
 import type { TrainOptions, TrainStepConfig } from "./options.js";
 import { initialState } from "./train-state.js";
 import { trainStep } from "./train-step.js";
@@ -155,6 +155,9 @@ async function walk(o: TrainArmOptions, { compiled, log, source, start, config }
   const save = async (step: number): Promise<void> => {
     await log.sync();
     const state = await compiled.readState();
+    const found = findNonFinite(state);
+    // The losses are of the step before its update: the update itself may have gone beyond all bounds.
+    if (found !== undefined) throw numericError(step, "the update overflowed", found, savedStep);
     const path = await writeCheckpoint(o.folder, { step, state, config: settings, configHash: o.configHash });
     savedStep = step;
     o.onCheckpoint?.(path, step);
@@ -213,17 +216,27 @@ interface FiniteContext {
 async function checkFinite(metrics: StepMetrics, { compiled, inputs, savedStep }: FiniteContext): Promise<void> {
   const { step, loss, grad_norm } = metrics;
   if (Number.isFinite(loss) && Number.isFinite(grad_norm)) return;
-  const what = Number.isFinite(loss) ? `gradient norm is ${grad_norm}` : `loss is ${loss}`;
+  const what = Number.isFinite(loss) ? `the gradient norm is ${grad_norm}` : `the loss is ${loss}`;
   const input = findNonFinite(inputs);
-  const found = input ?? findNonFinite(await compiled.readState());
+  if (input !== undefined) {
+    throw numericError(step, what, { ...input, tensor: `input ${input.tensor}` }, savedStep, "mend the data");
+  }
+  throw numericError(step, what, findNonFinite(await compiled.readState()), savedStep);
+}
+
+function numericError(
+  step: number,
+  what: string,
+  found: NonFinite | undefined,
+  savedStep: number,
+  cure = "lower the learning rate",
+): NumericError {
   const place =
     found === undefined
       ? "all tensors are finite (an overflow in between)"
-      : `the first tensor that is not finite is ${input === undefined ? "" : "input "}${found.tensor} ` +
-        `(${found.value} at ${found.index})`;
-  const cure = input === undefined ? "lower the learning rate" : "mend the data or the cached features";
-  const goOn = savedStep === 0 ? "start again" : `resume from step ${savedStep}`;
-  throw new NumericError(`step ${step}: the ${what}; ${place}`, { hint: `${cure}, then ${goOn}` });
+      : `the first tensor that is not finite is ${found.tensor} (${found.value} at ${found.index})`;
+  const saved = savedStep === 0 ? "" : `; the checkpoint of step ${savedStep} is as it was`;
+  return new NumericError(`step ${step}: ${what}; ${place}`, { hint: `${cure} and train anew${saved}` });
 }
 
 function stepConfig({ model, projector, alignDepth, target, options }: TrainArmOptions): TrainStepConfig {

@@ -203,7 +203,7 @@ test("a NaN in the features stops the run, names step and tensor, and leaves the
     tag: "NumericError",
     message:
       "step 3: the loss is NaN; the first tensor that is not finite is input target/0 (NaN at 0) — " +
-      "mend the data or the cached features, then resume from step 2",
+      "mend the data and train anew; the checkpoint of step 2 is as it was",
   });
   expect(await hashes(home)).toEqual(before);
 });
@@ -213,7 +213,18 @@ test("weights that explode stop the run and are named", async () => {
   await expect(trainArm(tinyControl(home, { options }))).rejects.toMatchObject({
     tag: "NumericError",
     message: expect.stringMatching(
-      /^step \d: the (loss|gradient norm) is .*; the first tensor that is not finite is model\/\S+ \(\S+ at \d+\) — lower the learning rate, then start again$/,
+      /^step \d: the (loss|gradient norm) is .*; the first tensor that is not finite is model\/\S+ \(\S+ at \d+\) — lower the learning rate and train anew$/,
+    ),
+  });
+  expect(await readdir(home)).toEqual(["metrics.jsonl"]);
+});
+
+test("an update that overflows in the last step is not saved", async () => {
+  const options = { ...OPTIONS, learningRate: 1e38, weightDecay: 1e38, steps: 1 };
+  await expect(trainArm(tinyControl(home, { options }))).rejects.toMatchObject({
+    tag: "NumericError",
+    message: expect.stringMatching(
+      /^step 1: the update overflowed; the first tensor that is not finite is model\/\S+ /,
     ),
   });
   expect(await readdir(home)).toEqual(["metrics.jsonl"]);

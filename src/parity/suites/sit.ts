@@ -3,8 +3,11 @@
  * the parameters and their moving average at the end, from the same parameters, batch, noise and times. The layout of
  * `sit.safetensors` and `sit.json` is described in golden/README.md.
  */
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileError } from "../../../data/atomic.js";
 import { DataError, UnsupportedError } from "../../../data/errors.js";
-import { type SafeTensor, toFloat32 } from "../../../data/safetensors.js";
+import { readSafetensors, type SafeTensor, toFloat32 } from "../../../data/safetensors.js";
 import {
   compileFunction,
   type HostTensor,
@@ -35,6 +38,8 @@ export interface SitCaseConfig {
   readonly num_heads: number;
   readonly num_classes: number;
   readonly encoder_depth: number;
+  /** @default 4 */
+  readonly mlp_ratio?: number;
   readonly z_dims: readonly number[];
   readonly projector_dim: number;
   readonly projection_layer_type: string;
@@ -60,6 +65,40 @@ type FloatTensor = HostTensor & { readonly data: Float32Array };
 
 /** Of golden/README.md. */
 const TOLERANCE = { forward: 1e-5, gradient: 1e-4, loss: 1e-4, final: 1e-3 } as const;
+/** Replay every case in a folder. */
+export const sitSuite = {
+  name: "sit",
+
+  /**
+   * @param folder has `sit.safetensors` and `sit.json`.
+   * @returns a comparison for each result of the reference, case by case.
+   * @throws {DataError} a missing or damaged file, or a missing tensor.
+   * @throws {UnsupportedError} a setting that descry has not.
+   */
+  async run(folder: string): Promise<SitComparison[]> {
+    const { tensors } = await readSafetensors(path.join(folder, "sit.safetensors"));
+    const lines: SitComparison[] = [];
+    for (const [name, settings] of Object.entries(await readCases(path.join(folder, "sit.json")))) {
+      lines.push(...(await replaySitCase(name, settings, tensors)));
+    }
+    return lines;
+  },
+};
+
+async function readCases(file: string): Promise<Record<string, SitCaseConfig>> {
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw fileError(error, "cannot read", file);
+  }
+  try {
+    return JSON.parse(text) as Record<string, SitCaseConfig>;
+  } catch (error) {
+    throw new DataError(`${file}: not JSON`, { cause: error });
+  }
+}
+
 /** A case's tensors by their names within it. */
 class CaseTensors {
   constructor(
@@ -244,7 +283,7 @@ function stepConfig(name: string, settings: SitCaseConfig, batch: number): Train
     width: hidden_size,
     heads: settings.num_heads,
     patch: settings.patch_size,
-    mlpRatio: 4,
+    mlpRatio: settings.mlp_ratio ?? 4,
     channels: settings.in_channels,
     sizePx: settings.input_size,
     classes: settings.num_classes,
