@@ -10,6 +10,7 @@ import type { HostTensor } from "../../compile/compile.js";
 import { checkSitConfig, type SitConfig } from "../../models/sit-sizes.js";
 import { openSitNetwork } from "../../sample/network.js";
 import { type SamplerName, sampleSit } from "../../sample/sit-sampler.js";
+import { type Comparison, type ParitySuite, relativeError } from "../suite.js";
 
 /** A case of `sampling.json`, the reference's names. */
 export interface SamplingCaseConfig {
@@ -27,21 +28,15 @@ export interface SamplingCaseConfig {
   readonly guidance: readonly [low: number, high: number];
 }
 
-/** One result compared: its key in the file, its largest error over the largest magnitude of the reference, and the bound. */
-export interface SamplingComparison {
-  readonly key: string;
-  readonly error: number;
-  readonly tolerance: number;
-}
-
 /** Of golden/README.md. */
 const TOLERANCE = 1e-4;
 const SAMPLER_OF: Readonly<Record<string, SamplerName>> = { ode: "euler", heun: "heun", sde: "sde" };
 const RESULT = /^(ode|heun|sde)_cfg(\d+(?:\.\d+)?)$/;
 
 /** Replay every result (`ode_cfgS`, `heun_cfgS`, `sde_cfgS`, any scales S) of every case in a folder. */
-export const samplingSuite = {
+export const samplingSuite: ParitySuite = {
   name: "sampling",
+  files: ["sampling.safetensors", "sampling.json"],
 
   /**
    * @param folder has `sampling.safetensors` and `sampling.json`.
@@ -49,9 +44,9 @@ export const samplingSuite = {
    * @throws {DataError} a missing or damaged file, a missing tensor, or a case without results.
    * @throws {UnsupportedError} a setting that descry has not.
    */
-  async run(folder: string): Promise<SamplingComparison[]> {
+  async run(folder: string): Promise<Comparison[]> {
     const { tensors } = await readSafetensors(path.join(folder, "sampling.safetensors"));
-    const lines: SamplingComparison[] = [];
+    const lines: Comparison[] = [];
     for (const [name, settings] of Object.entries(await readCases(path.join(folder, "sampling.json")))) {
       lines.push(...(await replaySamplingCase(name, settings, tensors)));
     }
@@ -74,7 +69,7 @@ export async function replaySamplingCase(
   name: string,
   settings: SamplingCaseConfig,
   tensors: Readonly<Record<string, SafeTensor>>,
-): Promise<SamplingComparison[]> {
+): Promise<Comparison[]> {
   const find = (key: string): SafeTensor => {
     const tensor = tensors[`${name}/${key}`];
     if (tensor === undefined) throw new DataError(`sampling.safetensors: there is no tensor "${name}/${key}"`);
@@ -96,7 +91,7 @@ export async function replaySamplingCase(
   const labels = Int32Array.from(find("y").data, Number);
   const network = await openSitNetwork(parameters, modelConfig(name, settings), { batch: labels.length });
   try {
-    const lines: SamplingComparison[] = [];
+    const lines: Comparison[] = [];
     for (const key of results) {
       const [, kind, scale] = RESULT.exec(key) as unknown as [string, string, string];
       const sampler = SAMPLER_OF[kind]!;
@@ -115,20 +110,6 @@ export async function replaySamplingCase(
   } finally {
     await network.dispose();
   }
-}
-
-/** Largest difference over the largest magnitude of `want`; infinite for another length or where one is NaN. */
-function relativeError(got: ArrayLike<number>, want: ArrayLike<number>): number {
-  if (got.length !== want.length) return Number.POSITIVE_INFINITY;
-  let error = 0;
-  let scale = 0;
-  for (let i = 0; i < want.length; i++) {
-    const difference = Math.abs(got[i]! - want[i]!);
-    if (Number.isNaN(difference)) return Number.POSITIVE_INFINITY;
-    error = Math.max(error, difference);
-    scale = Math.max(scale, Math.abs(want[i]!));
-  }
-  return error / (scale || 1);
 }
 
 /** The reference's settings as ours. */

@@ -26,6 +26,7 @@ import type { TrainStepConfig } from "../../train/options.js";
 import { mapTimes, type TimeName } from "../../train/times.js";
 import { parameterShapes, stateFromParameters } from "../../train/train-state.js";
 import { targetInput, trainStep } from "../../train/train-step.js";
+import { type Comparison, type ParitySuite, relativeError } from "../suite.js";
 
 /** A case of `sit.json`, the reference's names. */
 export interface SitCaseConfig {
@@ -53,21 +54,15 @@ export interface SitCaseConfig {
   readonly max_grad_norm: number;
 }
 
-/** One tensor compared: its key in the file, its largest error over the largest magnitude of the reference, and the bound. */
-export interface SitComparison {
-  readonly key: string;
-  readonly error: number;
-  readonly tolerance: number;
-}
-
 type Tensors = Readonly<Record<string, SafeTensor>>;
 type FloatTensor = HostTensor & { readonly data: Float32Array };
 
 /** Of golden/README.md. */
 const TOLERANCE = { forward: 1e-5, gradient: 1e-4, loss: 1e-4, final: 1e-3 } as const;
 /** Replay every case in a folder. */
-export const sitSuite = {
+export const sitSuite: ParitySuite = {
   name: "sit",
+  files: ["sit.safetensors", "sit.json"],
 
   /**
    * @param folder has `sit.safetensors` and `sit.json`.
@@ -75,9 +70,9 @@ export const sitSuite = {
    * @throws {DataError} a missing or damaged file, or a missing tensor.
    * @throws {UnsupportedError} a setting that descry has not.
    */
-  async run(folder: string): Promise<SitComparison[]> {
+  async run(folder: string): Promise<Comparison[]> {
     const { tensors } = await readSafetensors(path.join(folder, "sit.safetensors"));
-    const lines: SitComparison[] = [];
+    const lines: Comparison[] = [];
     for (const [name, settings] of Object.entries(await readCases(path.join(folder, "sit.json")))) {
       lines.push(...(await replaySitCase(name, settings, tensors)));
     }
@@ -131,16 +126,8 @@ class CaseTensors {
   }
 
   /** Largest difference over the largest magnitude of the reference; infinite for another length or where one is NaN. */
-  compare(key: string, got: ArrayLike<number>, tolerance: number): SitComparison {
-    const want = this.get(key).data;
-    let error = got.length === want.length ? 0 : Number.POSITIVE_INFINITY;
-    let scale = 0;
-    for (let i = 0; i < want.length && error < Number.POSITIVE_INFINITY; i++) {
-      const difference = Math.abs(got[i]! - want[i]!);
-      error = Number.isNaN(difference) ? Number.POSITIVE_INFINITY : Math.max(error, difference);
-      scale = Math.max(scale, Math.abs(want[i]!));
-    }
-    return { key: `${this.name}/${key}`, error: error / (scale || 1), tolerance };
+  compare(key: string, got: ArrayLike<number>, tolerance: number): Comparison {
+    return { key: `${this.name}/${key}`, error: relativeError(got, toFloat32(this.get(key))), tolerance };
   }
 
   private find(key: string): SafeTensor {
@@ -167,7 +154,7 @@ interface Replay {
  * @throws {DataError} a missing tensor, or parameters that do not fit the settings.
  * @throws {UnsupportedError} a setting that descry has not.
  */
-export async function replaySitCase(name: string, settings: SitCaseConfig, tensors: Tensors): Promise<SitComparison[]> {
+export async function replaySitCase(name: string, settings: SitCaseConfig, tensors: Tensors): Promise<Comparison[]> {
   const given = new CaseTensors(name, tensors);
   const config = stepConfig(name, settings, given.get("train/x").shape[0]!);
   const parameters = given.group("param");
@@ -183,7 +170,7 @@ export async function replaySitCase(name: string, settings: SitCaseConfig, tenso
   return [...(await replayForward(replay)), ...(await replayGradients(replay)), ...(await replayTraining(replay))];
 }
 
-async function replayForward({ given, config, parameters }: Replay): Promise<SitComparison[]> {
+async function replayForward({ given, config, parameters }: Replay): Promise<Comparison[]> {
   const { model, targets } = config;
   const alignDepth = config.alignDepth!;
   const inputs = { x: given.get("fwd/x"), t: given.get("fwd/t"), y: given.labels("fwd/y") };
@@ -198,7 +185,7 @@ async function replayForward({ given, config, parameters }: Replay): Promise<Sit
   return Object.entries(results).map(([key, { data }]) => given.compare(`fwd/${key}`, data, TOLERANCE.forward));
 }
 
-async function replayGradients({ given, config, time, parameters }: Replay): Promise<SitComparison[]> {
+async function replayGradients({ given, config, time, parameters }: Replay): Promise<Comparison[]> {
   const results = await runOnce(
     `${given.name}: gradients`,
     ({ x, y, noise, t, [targetInput(0)]: z, ...params }) =>
@@ -208,7 +195,7 @@ async function replayGradients({ given, config, time, parameters }: Replay): Pro
   return Object.entries(results).map(([key, { data }]) => given.compare(`grad0/${key}`, data, TOLERANCE.gradient));
 }
 
-async function replayTraining({ given, config, time, learningRate, parameters }: Replay): Promise<SitComparison[]> {
+async function replayTraining({ given, config, time, learningRate, parameters }: Replay): Promise<Comparison[]> {
   const { signature, step } = trainStep(config);
   const compiled = await compileStep(step, signature, { name: `${given.name}: training step` });
   const traces = { loss: [], denoising_loss: [], proj_loss: [], grad_norm: [] } as Record<string, number[]>;

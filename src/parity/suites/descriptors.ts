@@ -1,0 +1,132 @@
+/** @file Parity of the descriptors and of spatial normalization; keys `IMAGE/NAME` as golden/README.md describes them. */
+import path from "node:path";
+import tf from "@tensorflow/tfjs";
+import { DataError } from "../../../data/errors.js";
+import { readSafetensors, type SafeTensor, toFloat32 } from "../../../data/safetensors.js";
+import type { Descriptor } from "../../../features/descriptor.js";
+import { spatialNormalize } from "../../../features/spatial-normalize.js";
+import { parseTarget } from "../../../features/targets.js";
+import { compileFunction } from "../../compile/compile.js";
+import { absoluteError, type Comparison, type ParitySuite } from "../suite.js";
+
+const NORMALIZED = /^(.+)_zscore_a(\d+(?:\.\d+)?)$/;
+const ABSOLUTE = 1e-4;
+/** Of 255, for a mean; and cosine 0.999 for 99 % of the tokens that are not zero. */
+const SIFT_MEAN = 0.6;
+const SIFT_COSINE = 0.999;
+const SIFT_SHARE = 0.99;
+
+/** The target string of a key's name; undefined when there is none yet. */
+function targetOf(name: string): Descriptor | undefined {
+  if (name === "sift_opencv_angle0") return parseTarget("sift");
+  if (name.startsWith("hog_")) return parseTarget(`hog:${name.slice("hog_".length)}`);
+  return undefined;
+}
+
+export const descriptorsSuite: ParitySuite = {
+  name: "descriptors",
+  files: ["descriptors.safetensors"],
+
+  async run(folder) {
+    const file = path.join(folder, "descriptors.safetensors");
+    const { tensors } = await readSafetensors(file);
+    const comparisons: Comparison[] = [];
+    for (const [key, expected] of Object.entries(tensors)) {
+      const slash = key.lastIndexOf("/");
+      const [image, name] = [key.slice(0, slash), key.slice(slash + 1)];
+      if (name === "image") continue;
+      const pixels = tensors[`${image}/image`];
+      if (pixels === undefined) throw new DataError(`${file}: ${image}/image is missing`);
+      comparisons.push(await compare(key, name, pixels, expected, tensors[`${image}/${baseOf(name)}`]));
+    }
+    return comparisons;
+  },
+};
+
+const baseOf = (name: string): string => NORMALIZED.exec(name)?.[1] ?? name;
+
+async function compare(
+  key: string,
+  name: string,
+  image: SafeTensor,
+  expected: SafeTensor,
+  base: SafeTensor | undefined,
+): Promise<Comparison> {
+  const normalized = NORMALIZED.exec(name);
+  const want = toFloat32(expected);
+  if (normalized !== null) {
+    if (base === undefined) return missing(key, `${normalized[1]} is not in the file`);
+    const [T, D] = base.shape as [number, number];
+    const got = await run("spatialNormalize", [1, T, D], toFloat32(base), (x) =>
+      spatialNormalize(x as tf.Tensor3D, { alpha: Number(normalized[2]) }),
+    );
+    return { key, error: absoluteError(got, want), tolerance: ABSOLUTE };
+  }
+  const descriptor = targetOf(name);
+  if (descriptor === undefined) return missing(key, `${name} is not built`);
+  const [H, W] = image.shape as [number, number, number];
+  const grid = gridOf(expected.shape[0]!, H, W);
+  if (grid === undefined)
+    return missing(key, `${expected.shape[0]} tokens are no grid of square cells on ${H}×${W} pixels`);
+  const got = await run(descriptor.name, [1, H, W, 3], toFloat32(image), (x) =>
+    descriptor.program(x as tf.Tensor4D, grid),
+  );
+  if (!name.startsWith("sift_opencv")) return { key, error: absoluteError(got, want), tolerance: ABSOLUTE };
+  return compareSift(key, got, want, descriptor.dim);
+}
+
+const missing = (key: string, detail: string): Comparison => ({
+  key,
+  error: Number.NaN,
+  tolerance: Number.NaN,
+  detail,
+  notBuilt: true,
+});
+
+/** Rows and columns of square cells. */
+function gridOf(tokens: number, H: number, W: number): [number, number] | undefined {
+  const rows = Math.round(Math.sqrt((tokens * H) / W));
+  return rows > 0 && rows * (tokens / rows) === tokens && Number.isInteger(tokens / rows)
+    ? [rows, tokens / rows]
+    : undefined;
+}
+
+async function run(
+  name: string,
+  shape: number[],
+  data: Float32Array,
+  body: (x: tf.Tensor) => tf.Tensor,
+): Promise<Float32Array> {
+  const compiled = await compileFunction(({ x }) => ({ y: tf.reshape(body(x!), [-1]) }), { x: { shape } }, { name });
+  try {
+    return (await compiled.run({ x: { data, shape } }))["y"]!.data as Float32Array;
+  } finally {
+    await compiled.dispose();
+  }
+}
+
+/** OpenCV rounds and approximates: the mean difference is bounded, and the direction of nearly all tokens. */
+function compareSift(key: string, got: Float32Array, want: Float32Array, dim: number): Comparison {
+  if (got.length !== want.length) return { key, error: Number.POSITIVE_INFINITY, tolerance: SIFT_MEAN };
+  let sum = 0;
+  for (const [i, value] of want.entries()) sum += Math.abs(value - got[i]!);
+  let [tokens, close] = [0, 0];
+  for (let start = 0; start < want.length; start += dim) {
+    let [dot, a, b] = [0, 0, 0];
+    for (let i = start; i < start + dim; i++) {
+      dot += got[i]! * want[i]!;
+      a += got[i]! ** 2;
+      b += want[i]! ** 2;
+    }
+    if (b === 0) continue;
+    tokens++;
+    if (dot >= SIFT_COSINE * Math.sqrt(a * b)) close++;
+  }
+  const enough = close >= SIFT_SHARE * tokens;
+  return {
+    key,
+    error: enough ? sum / want.length : Number.POSITIVE_INFINITY,
+    tolerance: SIFT_MEAN,
+    detail: `mean of 255; cosine ≥ ${SIFT_COSINE} for ${close} of ${tokens} tokens`,
+  };
+}
