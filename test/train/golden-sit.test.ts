@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { readSafetensors } from "../../data/safetensors.js";
+import { readSafetensors, writeSafetensors } from "../../data/safetensors.js";
 import { replaySitCase, sitSuite } from "../../src/parity/suites/sit.js";
 
 const GOLDEN = new URL("../../../shared/golden/", import.meta.url);
@@ -29,4 +31,22 @@ test.skipIf(!present)("finds a wrong reference", async () => {
   const wrong = Float32Array.from(data as Float32Array, (x, i) => (i === 5 ? x + 0.01 : x));
   const results = await replaySitCase(name, settings, { ...tensors, [key]: { dtype, shape, data: wrong } });
   expect(results.filter(({ error, tolerance }) => error > tolerance).map((line) => line.key)).toEqual([key]);
+});
+
+test.skipIf(!present)("a case that is not built, or not described, does not pass in silence", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "descry-golden-"));
+  try {
+    const { tensors } = await readSafetensors(new URL("sit.safetensors", GOLDEN).pathname);
+    const [name, settings] = Object.entries(JSON.parse(await readFile(new URL("sit.json", GOLDEN), "utf8")))[0]!;
+    await writeFile(join(folder, "sit.json"), JSON.stringify({ [name]: { ...(settings as object), qk_norm: true } }));
+    const few = ["train/x", "fwd/v"].map((key) => [`${name}/${key}`, tensors[`${name}/${key}`]!]);
+    const all = { ...Object.fromEntries(few), "other/fwd/v": tensors[`${name}/fwd/v`]! };
+    await writeSafetensors(join(folder, "sit.safetensors"), all);
+    expect(await sitSuite.run(folder)).toMatchObject([
+      { key: `${name}/(all)`, notBuilt: true, detail: expect.stringContaining("no qk_norm") },
+      { key: "other/fwd/v", error: Number.NaN, detail: expect.stringContaining("no such case") },
+    ]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 });
