@@ -1,0 +1,245 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DataError, NumericError, ShapeError } from "../../data/errors.js";
+import type { ImageSource } from "../../data/image-source.js";
+import { writeNpz } from "../../data/npz.js";
+import { type EvaluationRecord, evaluateSamples, openEvaluator } from "../../src/evaluate/evaluate-samples.js";
+import { frechetDistance, gaussianOf } from "../../src/evaluate/frechet-distance.js";
+import { kernelDistance } from "../../src/evaluate/kid.js";
+import { precisionRecall } from "../../src/evaluate/precision-recall.js";
+import { smoothImages } from "./support.js";
+import { tinyOnnx } from "./tiny-onnx.js";
+
+const SIZE = 8;
+const BYTES = SIZE * SIZE * 3;
+
+/** Images of a source that counts how often each is loaded. */
+function sourceOf(images: Uint8Array): ImageSource & { readonly loads: Map<number, number> } {
+  const loads = new Map<number, number>();
+  return {
+    name: "test",
+    classes: ["one"],
+    length: images.length / BYTES,
+    fingerprint: "0",
+    skipped: [],
+    loads,
+    id: String,
+    label: () => 0,
+    async load(index) {
+      loads.set(index, (loads.get(index) ?? 0) + 1);
+      return images.slice(index * BYTES, (index + 1) * BYTES);
+    },
+    async close() {},
+  };
+}
+
+describe("evaluating samples", () => {
+  let folder = "";
+  let network = "";
+  const at = (name: string) => path.join(folder, name);
+  const save = (name: string, images: Uint8Array, count: number) =>
+    writeNpz(at(name), { arr_0: { shape: [count, SIZE, SIZE, 3], data: images } });
+  const real = smoothImages(1, 60, SIZE);
+  const reference = { images: real, count: 60, size: SIZE };
+  const request = { arm: "sift", step: 300, weights: "ema", sampleRecord: { name: "euler", steps: 25 } };
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), "descry-"));
+    await writeFile(at("tiny.onnx"), tinyOnnx("batch", "side"));
+    network = `onnx:${at("tiny.onnx")}#inner?size=${SIZE}&mean=0&std=1`;
+    await save("samples.npz", smoothImages(2, 40, SIZE), 40);
+    // The tiny network sees mean colours only: halved ones are another distribution.
+    await save(
+      "dark.npz",
+      smoothImages(2, 40, SIZE).map((value) => value / 2),
+      40,
+    );
+    await save("real.npz", real, 60);
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  /** Features of the tiny network: channel means. */
+  const means = (images: Uint8Array, count: number) => ({
+    data: Float64Array.from({ length: count * 3 }, (_, i) => {
+      let sum = 0;
+      for (let p = 0; p < SIZE * SIZE; p++) sum += images[Math.floor(i / 3) * BYTES + p * 3 + (i % 3)]! / 255;
+      return sum / (SIZE * SIZE);
+    }),
+    count,
+    dim: 3,
+  });
+
+  test("writes the record: metrics of the features, and everything that they depend on", async () => {
+    const outPath = at("evaluation.json");
+    const options = {
+      reference,
+      network: `${network}&logits=scores`,
+      seed: 5,
+      samplesPath: at("samples.npz"),
+      outPath,
+    };
+    const record = await evaluateSamples({ ...options, ...request, inceptionSplits: 4 });
+    expect(JSON.parse(await readFile(outPath, "utf8"))).toEqual(record);
+    const [a, b] = [means(real, 60), means(smoothImages(2, 40, SIZE), 40)];
+    const kid = kernelDistance(a, b, { seed: 5, subsets: 50, subsetSize: 20 });
+    expect(record).toMatchObject({
+      arm: "sift",
+      step: 300,
+      weights: "ema",
+      samples: 40,
+      reference: 60,
+      sampler: { name: "euler", steps: 25 },
+      network: { name: `${network}&logits=scores`, proxy: true, dim: 3 },
+      metrics: {
+        frechet_distance: expect.closeTo(frechetDistance(gaussianOf(a), gaussianOf(b)), 6),
+        kid: expect.closeTo(kid.kid, 6),
+        kid_std: expect.closeTo(kid.subsetStd, 6),
+        ...precisionRecall(a, b),
+      },
+      floor: null,
+      not_measured: { floor: "wants 40 real images besides the reference, there are none" },
+      protocol: {
+        source: null,
+        size_px: SIZE,
+        neighbours: 3,
+        kid_subsets: 50,
+        kid_subset_size: 20,
+        inception_splits: 4,
+        seed: 5,
+      },
+      notes: [expect.stringMatching(/not with published FIDs/)],
+    });
+    expect(record.metrics.inception_score).toBeGreaterThan(1);
+    expect(record.metrics.inception_score_std).toBeGreaterThan(0);
+    expect(Object.keys(record)).toEqual([
+      ...["arm", "step", "weights", "samples", "reference", "sampler", "network", "metrics", "floor"],
+      ...["not_measured", "protocol", "notes", "seconds"],
+    ]);
+    expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);
+  });
+
+  test("real images against themselves score perfectly; corrupted ones worse than clean ones", async () => {
+    const evaluator = await openEvaluator({ reference, network });
+    try {
+      const measure = async (name: string) => (await evaluator.evaluate({ ...request, samplesPath: at(name) })).metrics;
+      const [perfect, clean, corrupted] = [
+        await measure("real.npz"),
+        await measure("samples.npz"),
+        await measure("dark.npz"),
+      ];
+      expect(perfect).toMatchObject({ frechet_distance: expect.closeTo(0, 7), precision: 1, recall: 1 });
+      expect(corrupted.frechet_distance!).toBeGreaterThan(clean.frechet_distance!);
+      expect(corrupted.kid!).toBeGreaterThan(clean.kid!);
+      expect(corrupted.recall!).toBeLessThan(clean.recall!);
+    } finally {
+      await evaluator.dispose();
+    }
+  });
+
+  test("what cannot be measured is null, with the reason", async () => {
+    await save("three.npz", smoothImages(2, 3, SIZE), 3);
+    const record = await evaluateSamples({ reference, network, ...request, samplesPath: at("three.npz") });
+    expect(record.metrics).toEqual({
+      frechet_distance: expect.any(Number),
+      kid: null,
+      kid_std: null,
+      precision: null,
+      recall: null,
+      inception_score: null,
+      inception_score_std: null,
+    });
+    expect(record.not_measured).toMatchObject({
+      kid: "wants at least 4 images on each side, got 3",
+      precision: "wants at least 4 images on each side, got 3",
+      inception_score: `${network} gives no class probabilities`,
+    });
+    expect(record.notes[1]).toMatch(/3 images for 3 features: the covariance has not full rank/);
+  });
+
+  test("draws reference and floor from a source, disjoint, each image once for all arms", async () => {
+    const source = sourceOf(smoothImages(1, 100, SIZE));
+    const evaluator = await openEvaluator({ reference: { source, sizePx: SIZE, count: 55 }, network, seed: 3 });
+    const records: EvaluationRecord[] = [];
+    try {
+      for (const name of ["samples.npz", "dark.npz", "real.npz"]) {
+        records.push(await evaluator.evaluate({ ...request, samplesPath: at(name) }));
+      }
+    } finally {
+      await evaluator.dispose();
+    }
+    expect(source.loads.size).toBe(95); // 55 of the reference, 40 of the floor
+    expect([...source.loads.values()].every((count) => count === 1)).toBe(true);
+    expect(records[0]!.floor).toEqual(records[1]!.floor);
+    expect(records[0]!.floor!.frechet_distance!).toBeGreaterThan(0);
+    expect(records[0]!.floor!.frechet_distance!).toBeLessThan(records[1]!.metrics.frechet_distance!);
+    expect(records[2]!).toMatchObject({
+      floor: null,
+      not_measured: { floor: "wants 60 real images besides the reference, there are 45" },
+      protocol: { source: "test", seed: 3 },
+    });
+  });
+
+  test("the draw depends on the seed", async () => {
+    const drawn = async (seed: number) => {
+      const source = sourceOf(smoothImages(1, 100, SIZE));
+      await (await openEvaluator({ reference: { source, sizePx: SIZE, count: 10 }, network, seed })).dispose();
+      return [...source.loads.keys()];
+    };
+    expect(await drawn(1)).toEqual(await drawn(1));
+    expect(await drawn(1)).not.toEqual(await drawn(2));
+  });
+
+  test("reports its progress", async () => {
+    const stages: string[] = [];
+    const onProgress = (stage: string, done: number, total: number) => stages.push(`${stage} ${done}/${total}`);
+    await evaluateSamples({ reference, network, ...request, samplesPath: at("samples.npz"), onProgress });
+    expect(stages).toEqual([
+      ...["reference 16/60", "reference 32/60", "reference 48/60", "reference 60/60"],
+      ...["samples 16/40", "samples 32/40", "samples 40/40", "metrics 0/40", "metrics 40/40"],
+    ]);
+  });
+
+  test("refuses samples that are not such a file, and writes nothing", async () => {
+    await writeNpz(at("small.npz"), { arr_0: { shape: [5, 4, 4, 3], data: new Uint8Array(240) } });
+    await writeNpz(at("float.npz"), { arr_0: { shape: [1, SIZE, SIZE, 3], data: new Float32Array(BYTES) } });
+    await writeNpz(at("named.npz"), { images: { shape: [1, SIZE, SIZE, 3], data: new Uint8Array(BYTES) } });
+    const evaluator = await openEvaluator({ reference, network });
+    try {
+      for (const [name, message] of [
+        ["small.npz", /samples are 4 px, the reference is 8 px/],
+        ["float.npz", /should be uint8 \[n, size, size, 3\], it is <f4 \[1, 8, 8, 3\]/],
+        ["named.npz", /no array.*arr_0/],
+        ["absent.npz", /absent.npz/],
+      ] as const) {
+        const outPath = at(`${name}.json`);
+        const error = await evaluator
+          .evaluate({ ...request, samplesPath: at(name), outPath })
+          .catch((reason: unknown) => reason);
+        expect(error).toBeInstanceOf(DataError);
+        expect((error as Error).message).toMatch(message);
+        await expect(readFile(outPath)).rejects.toThrow(/ENOENT/);
+      }
+    } finally {
+      await evaluator.dispose();
+    }
+  });
+
+  test("refuses references that do not fit", async () => {
+    const source = sourceOf(real);
+    const open = (given: Parameters<typeof openEvaluator>[0]["reference"]) =>
+      openEvaluator({ reference: given, network });
+    await expect(open({ source, sizePx: SIZE, count: 61 })).rejects.toThrow(/wants 61 images, test has 60/);
+    await expect(open({ images: real, count: 59, size: SIZE })).rejects.toThrow(ShapeError);
+    await expect(open({ images: real, count: 59, size: SIZE })).rejects.toThrow(/reference: want 59×8×8×3 bytes/);
+  });
+
+  test("features that are not finite are named, image and channel", async () => {
+    // 1 / 1e-39 is beyond float32.
+    const overflow = network.replace("std=1", "std=1,1e-39,1");
+    const error = await openEvaluator({ reference, network: overflow }).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(NumericError);
+    expect((error as Error).message).toMatch(/image 0 of the reference gives Infinity in channel 1/);
+  });
+});
