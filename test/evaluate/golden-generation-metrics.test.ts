@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { DataError, UnsupportedError } from "../../data/errors.js";
+import { DataError } from "../../data/errors.js";
 import { encodeSafetensors } from "../../data/safetensors.js";
 import { generationMetricsSuite } from "../../src/parity/suites/generation-metrics.js";
 
@@ -71,14 +71,40 @@ describe("other folders of the layout", () => {
     expect([errors["score/mean"], errors["score/std"]]).toEqual([expect.closeTo(0, 12), expect.closeTo(0, 12)]);
   });
 
-  test("unknown numbers and missing tensors are named", async () => {
-    await write({ mine: { fod: 1 } });
-    await expect(generationMetricsSuite.run(folder)).rejects.toThrow(UnsupportedError);
-    await expect(generationMetricsSuite.run(folder)).rejects.toThrow(/case "mine" has an unknown number "fod"/);
-    await write({ yours: { fid: 1 } });
+  test("what cannot be compared is a line that says why and never passes; the other cases go on", async () => {
+    await write({
+      mine: { fod: 1, fid: "big", kid_poly1: -1 },
+      yours: { fid: 1 },
+      none: { x: [1, 1], y: [1, 2], pearson: 1 },
+      score: { splits: 1 },
+    });
+    expect(await generationMetricsSuite.run(folder)).toEqual([
+      {
+        key: "mine/fod",
+        error: Number.NaN,
+        tolerance: Number.NaN,
+        detail: "descry has no such number",
+        notBuilt: true,
+      },
+      { key: "mine/fid", error: Number.NaN, tolerance: Number.NaN, detail: "the reference's value is not a number" },
+      { key: "mine/kid_poly1", error: 0, tolerance: 1e-4 },
+      expect.objectContaining({
+        key: "yours/(all)",
+        error: Number.NaN,
+        detail: expect.stringMatching(/"yours\/real" is missing/),
+      }),
+      expect.objectContaining({
+        key: "none/(all)",
+        error: Number.NaN,
+        detail: expect.stringMatching(/all values of x are 1/),
+      }),
+      expect.objectContaining({ key: "score/(all)", error: Number.NaN, detail: "the case has no numbers to compare" }),
+    ]);
+  });
+
+  test("a file that is no JSON is refused by name", async () => {
+    await writeFile(path.join(folder, files[1]), "{");
     await expect(generationMetricsSuite.run(folder)).rejects.toThrow(DataError);
-    await expect(generationMetricsSuite.run(folder)).rejects.toThrow(/tensor "yours\/real" is missing/);
-    await write({ mine: {} });
-    await expect(generationMetricsSuite.run(folder)).rejects.toThrow(/case "mine" has no numbers/);
+    await expect(generationMetricsSuite.run(folder)).rejects.toThrow(/generation-metrics.json: not JSON/);
   });
 });
