@@ -1,169 +1,261 @@
 /**
- * @file Dense HOG as the iREPA code computes it: scikit-image's histogram of oriented gradients, each block of unit length, the
- * map of blocks resized bilinearly to the grid. That resize reads four blocks around each token; only those are computed.
+ * @file Dense HOG as the iREPA code uses it, as a tensor program. Owns the target strings `hog[:OPTIONS]`.
+ *
+ * Dalal & Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005, in scikit-image's reading of it: central
+ * differences, hard unsigned orientation bins, cells of ppc × ppc pixels, blocks of cb × cb cells one cell apart, L2-Hys. The
+ * map of all blocks is then resized bilinearly, without anti-aliasing, to the grid: each token reads four blocks and no others,
+ * so only those blocks, their cells and their pixels are computed.
+ *
+ * Orientations are never computed. The bins are sectors of the half circle, so a pixel is at or beyond the k-th border iff
+ * cot(angle) = gx / gy ≤ cot(180° k / n), and a sector is the difference of two such half planes.
  */
 import tf from "@tensorflow/tfjs";
-import { UsageError } from "../data/errors.js";
-import type { Descriptor, Grid } from "./descriptor.js";
+import { ShapeError, UsageError } from "../data/errors.js";
+import { nearestName } from "../data/nearest.js";
+import { type BilinearTap, bilinearTaps } from "./bilinear.js";
+import type { Descriptor, DescriptorFamily, Grid } from "./descriptor.js";
+import { luma } from "./gray.js";
 
 export interface HogOptions {
-  /** D: channels of a token, orientations × cells². @default 128 */
-  readonly dim?: number;
-  /** Side of a cell, pixels. @default 2 */
-  readonly pixelsPerCell?: number;
-  /** Side of a block, cells. @default 4 */
-  readonly cellsPerBlock?: number;
-  /** Tokens per side that the name asks for; any other grid is refused. @default any */
+  /** Side of the grid that the block map is resized to; the tokens are then resized to the grid asked for. @default the grid asked for */
   readonly grid?: number;
+  /** D: cells of a block · orientations. @default 128 */
+  readonly dim?: number;
+  /** Side of a cell in pixels. @default 2 */
+  readonly cellPx?: number;
+  /** Side of a block in cells. @default 4 */
+  readonly blockCells?: number;
 }
 
-const HYS_EPSILON = 1e-5;
-const HYS_CLIP = 0.2;
-
-/** Where a bilinear resize of `from` to `to` elements reads (half-pixel centres, no antialiasing): two sources each. */
-function bilinear(from: number, to: number): { sources: [number, number][]; weights: [number, number][] } {
-  const sources: [number, number][] = [];
-  const weights: [number, number][] = [];
-  for (let i = 0; i < to; i++) {
-    const position = Math.max(((i + 0.5) * from) / to - 0.5, 0);
-    const low = Math.min(Math.floor(position), from - 1);
-    const share = position - low;
-    sources.push([low, Math.min(low + 1, from - 1)]);
-    weights.push([1 - share, share]);
-  }
-  return { sources, weights };
-}
-
-/** Central differences along an axis, not halved; 0 in the first and last element. */
-function differences(x: tf.Tensor3D, axis: 1 | 2): tf.Tensor {
-  const at = (start: number) => {
-    const begin = [0, 0, 0];
-    const size = [...x.shape];
-    begin[axis] = start;
-    size[axis] = x.shape[axis]! - 2;
-    return tf.slice(x, begin, size);
-  };
-  const paddings: [number, number][] = [[0, 0], [0, 0], [0, 0]]; // biome-ignore format: one line
-  paddings[axis] = [1, 1];
-  return tf.pad(tf.sub(at(2), at(0)), paddings);
-}
-
-/** Magnitudes of the pixels whose orientation lies in each of n equal parts of half a turn: n maps like `row`. */
-function orientationMaps(row: tf.Tensor, column: tf.Tensor, n: number): tf.Tensor[] {
-  const magnitude = tf.sqrt(tf.add(tf.square(row), tf.square(column)));
-  // Turned into the upper half plane, an angle is at least θ where row·cos θ ≥ column·sin θ: exact on the boundaries.
-  const sign = tf.where(tf.less(row, 0), tf.scalar(-1), tf.scalar(1));
-  const [up, right] = [tf.mul(row, sign), tf.mul(column, sign)];
-  const flat = tf.equal(up, 0);
-  const atLeast = (k: number): tf.Tensor => {
-    const theta = (Math.PI * k) / n;
-    const cosine = Math.abs(Math.cos(theta)) < 1e-12 ? 0 : Math.cos(theta);
-    const side = tf.greaterEqual(tf.mul(up, cosine), tf.mul(right, Math.sin(theta)));
-    // A horizontal gradient has orientation 0, to whichever side it points.
-    return tf.logicalAnd(side, tf.logicalNot(flat));
-  };
-  const zero = tf.scalar(0);
-  let within: tf.Tensor | undefined;
-  return Array.from({ length: n }, (_, k) => {
-    const here = within === undefined ? magnitude : tf.where(within, magnitude, zero);
-    within = k + 1 < n ? atLeast(k + 1) : undefined;
-    return within === undefined ? here : tf.where(within, zero, here);
-  });
-}
-
-/** Unit length per block, clipped, unit length again. */
-const normalize = (x: tf.Tensor): tf.Tensor =>
-  tf.div(x, tf.sqrt(tf.add(tf.sum(tf.square(x), -1, true), HYS_EPSILON ** 2)));
+/** In target strings: `g16_d128_ppc2_cb4`, any of them, in any order. */
+const FIELDS = { g: "grid", d: "dim", ppc: "cellPx", cb: "blockCells" } as const;
+const DEFAULTS = { dim: 128, cellPx: 2, blockCells: 4 } as const;
+/** The largest number in a target string: beyond it there is no sensible image. */
+const MAX_FIELD = 4096;
+const BLOCK_EPS = 1e-10;
+const BLOCK_CLIP = 0.2;
 
 /**
- * Dense HOG. Gray 0.2126/0.7152/0.0722 in 0…1; unsigned orientations, hard bins; mean magnitude per cell; overlapping blocks with
- * L2-Hys; then L2 and the bilinear resize to the grid (no antialiasing), so that tokens are shorter than 1.
+ * The HOG descriptor with some options.
  *
- * @throws {UsageError} options that do not fit each other.
- * @source Dalal & Triggs, CVPR 2005; the conventions of scikit-image's `hog` and of the iREPA code; SPEC §3.6.
+ * Tokens are weighted means of up to four unit vectors: they are not of unit length themselves.
+ *
+ * @throws {UsageError} D that is not a multiple of the cells of a block.
+ * @parity iREPA's `hog` encoder (scikit-image 0.26): 1e-7 on photographs. A pixel whose angle is within 1e-7 of a full half turn
+ *   is lost there by a rounding of the remainder, and counted in the last bin here.
  */
-export function hog({ dim = 128, pixelsPerCell = 2, cellsPerBlock = 4, grid }: HogOptions = {}): Descriptor {
-  const orientations = dim / cellsPerBlock ** 2;
+export function hog(options: HogOptions = {}): Descriptor {
+  const { dim = DEFAULTS.dim, cellPx = DEFAULTS.cellPx, blockCells = DEFAULTS.blockCells, grid: ownGrid } = options;
+  const orientations = dim / blockCells ** 2;
   if (!Number.isInteger(orientations)) {
-    throw new UsageError(`hog: the number of channels, ${dim}, must be a multiple of ${cellsPerBlock}² cells`);
-  }
-  const parts = [
-    ...(grid === undefined ? [] : [`g${grid}`]),
-    `d${dim}`,
-    ...(pixelsPerCell === 2 ? [] : [`ppc${pixelsPerCell}`]),
-    ...(cellsPerBlock === 4 ? [] : [`cb${cellsPerBlock}`]),
-  ];
-  const isDefault = dim === 128 && parts.length === 1;
-  const name = isDefault ? "hog" : `hog:${parts.join("_")}`;
-
-  function program(images: tf.Tensor4D, [rows, columns]: Grid): tf.Tensor3D {
-    const [B, H, W] = images.shape;
-    if (grid !== undefined && (rows !== grid || columns !== grid)) {
-      throw new UsageError(
-        `${name} is for ${grid}×${grid} tokens, the model has ${rows}×${columns}: leave g${grid} out`,
-      );
-    }
-    const cellRows = Math.floor(H / pixelsPerCell);
-    const cellColumns = Math.floor(W / pixelsPerCell);
-    const blockRows = cellRows - cellsPerBlock + 1;
-    const blockColumns = cellColumns - cellsPerBlock + 1;
-    if (blockRows < 1 || blockColumns < 1) {
-      const side = pixelsPerCell * cellsPerBlock;
-      throw new UsageError(`${name} needs images of at least ${side}×${side} pixels, got ${H}×${W}`);
-    }
-    const weights = tf.tensor([0.2126 / 255, 0.7152 / 255, 0.0722 / 255], [1, 1, 1, 3]);
-    const gray = tf.clipByValue(tf.sum(tf.mul(images, weights), 3), 0, 1) as tf.Tensor3D;
-    const maps = orientationMaps(differences(gray, 1), differences(gray, 2), orientations);
-    const cells = maps.map((map) => {
-      const whole = tf.slice(map, [0, 0, 0], [B, cellRows * pixelsPerCell, cellColumns * pixelsPerCell]);
-      const split = tf.reshape(whole, [B, cellRows, pixelsPerCell, cellColumns, pixelsPerCell]);
-      return tf.mean(split, [2, 4]);
+    throw new UsageError(`hog: d${dim} is not a multiple of cb² = ${blockCells ** 2}, the cells of a block`, {
+      hint: `for example d${blockCells ** 2 * Math.max(1, Math.round(orientations))}`,
     });
-    const histograms = tf.stack(cells, 3); // [B, cell row, cell column, orientation]
-
-    const down = bilinear(blockRows, rows);
-    const right = bilinear(blockColumns, columns);
-    const cellsOf = ({ sources }: ReturnType<typeof bilinear>): tf.Tensor1D =>
-      tf.tensor1d(
-        sources.flat().flatMap((block) => Array.from({ length: cellsPerBlock }, (_, i) => block + i)),
-        "int32",
-      );
-    const gathered = tf.gather(tf.gather(histograms, cellsOf(down), 1), cellsOf(right), 2);
-    const split = tf.reshape(gathered, [B, 2 * rows, cellsPerBlock, 2 * columns, cellsPerBlock * orientations]);
-    const blocks = tf.reshape(tf.transpose(split, [0, 1, 3, 2, 4]), [B, 2 * rows, 2 * columns, dim]);
-    const described = normalize(tf.minimum(normalize(blocks), HYS_CLIP));
-    const length = tf.sqrt(tf.sum(tf.square(described), -1, true));
-    const unit = tf.div(described, tf.maximum(length, 1e-12));
-
-    const corners = tf.reshape(unit, [B, rows, 2, columns, 2, dim]);
-    const shares = tf.mul(
-      tf.tensor(down.weights.flat(), [1, rows, 2, 1, 1, 1]),
-      tf.tensor(right.weights.flat(), [1, 1, 1, columns, 2, 1]),
-    );
-    return tf.reshape(tf.sum(tf.mul(corners, shares), [2, 4]), [B, rows * columns, dim]);
   }
-
+  const fields: [string, number | undefined, number | undefined][] = [
+    ["g", ownGrid, undefined],
+    ["d", dim, DEFAULTS.dim],
+    ["ppc", cellPx, DEFAULTS.cellPx],
+    ["cb", blockCells, DEFAULTS.blockCells],
+  ];
+  const set = fields.flatMap(([key, value, byDefault]) => (value === byDefault ? [] : [`${key}${value}`]));
   return {
-    name,
+    name: set.length === 0 ? "hog" : `hog:${set.join("_")}`,
     dim,
     version: 1,
-    summary: `HOG of ${pixelsPerCell}-pixel cells, ${cellsPerBlock}×${cellsPerBlock} a block, ${orientations} orientations`,
-    program,
+    summary: `HOG: ${orientations} orientations, cells of ${cellPx}×${cellPx} px, blocks of ${blockCells}×${blockCells} cells`,
+    program: (images, grid) =>
+      tf.tidy(() => {
+        const inner: Grid = ownGrid === undefined ? grid : [ownGrid, ownGrid];
+        return resizeTokens(hogTokens(images, inner, { orientations, cellPx, blockCells }), inner, grid);
+      }),
   };
 }
 
-/** The options in a target string after `hog:`, such as `g16_d128_ppc2_cb4`, in any order. @throws {UsageError} */
-export function parseHogOptions(text: string): HogOptions {
-  const options: { -readonly [K in keyof HogOptions]: number } = {};
-  const keys = { g: "grid", d: "dim", ppc: "pixelsPerCell", cb: "cellsPerBlock" } as const;
-  for (const part of text.split("_")) {
-    const [, key, digits] = /^([a-z]+)([1-9]\d{0,4})$/.exec(part) ?? [];
-    const option = keys[key as keyof typeof keys];
-    if (option === undefined) {
-      throw new UsageError(`hog: cannot read "${part}"; the options are gN, dN, ppcN and cbN, as in hog:d128_ppc2_cb4`);
-    }
-    if (options[option] !== undefined) throw new UsageError(`hog: ${key} is given twice`);
-    options[option] = Number(digits);
-  }
-  return options as HogOptions;
+interface Layout {
+  readonly orientations: number;
+  readonly cellPx: number;
+  readonly blockCells: number;
 }
+
+function hogTokens(images: tf.Tensor4D, [rows, cols]: Grid, layout: Layout): tf.Tensor3D {
+  const { orientations, blockCells } = layout;
+  const [batch, height, width] = images.shape;
+  const vertical = axisPlan(height, rows, layout);
+  const horizontal = axisPlan(width, cols, layout);
+  const { across, down } = gradients(luma(images), vertical.pixels, horizontal.pixels);
+
+  const magnitude = tf.sqrt(tf.add(tf.square(across), tf.square(down)));
+  // Angle 0 has an infinite cotangent, whichever way it points.
+  const cotangent = tf.where(tf.equal(down, 0), FAR, tf.div(across, down));
+  const pool = (map: tf.Tensor): tf.Tensor => {
+    const poolRows = tf.tensor2d(vertical.pool, [vertical.outputs, vertical.pixels.length]);
+    const poolCols = tf.tensor2d(horizontal.pool, [horizontal.outputs, horizontal.pixels.length]);
+    const narrow = tf.matMul(map, tf.reshape(poolCols, [1, ...poolCols.shape]), false, true);
+    const small = tf.matMul(tf.reshape(poolRows, [1, ...poolRows.shape]), narrow);
+    return tf.reshape(small, [batch, 1, vertical.outputs * horizontal.outputs]);
+  };
+  // Cell sums of the pixels at or beyond each border; a bin is what is beyond its own border and not beyond the next.
+  const beyond = Array.from({ length: orientations }, (_, k) =>
+    pool(k === 0 ? magnitude : tf.where(tf.lessEqual(cotangent, cotangentOf(k, orientations)), magnitude, 0)),
+  );
+  const difference = Float32Array.from({ length: orientations ** 2 }, (_, i) => {
+    const [from, to] = [Math.floor(i / orientations), i % orientations];
+    return from === to ? 1 : from === to + 1 ? -1 : 0;
+  });
+  const cells = tf.matMul(
+    orientations === 1 ? beyond[0]! : tf.concat(beyond, 1),
+    tf.tensor3d(difference, [1, orientations, orientations]),
+    true,
+  ); // [B, rows·2·cb · cols·2·cb, n]
+
+  // Bring the cells of a block together, and the four blocks of a token: [B·rows·cols, 4, D].
+  const split = [batch * rows, 2, blockCells, cols, 2, blockCells * orientations];
+  const dim = blockCells ** 2 * orientations;
+  const blocks = tf.reshape(tf.transpose(tf.reshape(cells, split), [0, 3, 1, 4, 2, 5]), [batch * rows * cols, 4, dim]);
+
+  // L2-Hys, then the L2 norm; the second half of it and the bilinear weights are one factor of each block.
+  const squares = tf.sum(tf.square(blocks), -1, true);
+  const clipped = tf.minimum(tf.div(blocks, tf.sqrt(tf.add(squares, BLOCK_EPS))), BLOCK_CLIP);
+  const clippedSquares = tf.sum(tf.square(clipped), -1); // [B·rows·cols, 4]
+  const hysNorm = tf.sqrt(tf.add(clippedSquares, BLOCK_EPS));
+  const unit = tf.maximum(tf.div(tf.sqrt(clippedSquares), hysNorm), 1e-12);
+  const weights = tf.tensor3d(blockWeights(vertical.taps, horizontal.taps), [1, rows * cols, 4]);
+  const factor = tf.div(
+    tf.mul(tf.reshape(tf.div(1, hysNorm), [batch, rows * cols, 4]), weights),
+    tf.reshape(unit, [batch, rows * cols, 4]),
+  );
+  const tokens = tf.matMul(tf.reshape(factor, [batch * rows * cols, 1, 4]), clipped);
+  return tf.reshape(tokens, [batch, rows * cols, dim]);
+}
+
+/** Beyond every cotangent between the borders of bins. */
+const FAR = 1e30;
+
+/** cot(180° k / n), exact where it is a whole number: gradients of small whole gray levels tie there. */
+function cotangentOf(k: number, orientations: number): number {
+  const angle = (Math.PI * k) / orientations;
+  const cotangent = Math.cos(angle) / Math.sin(angle);
+  return Math.abs(cotangent - Math.round(cotangent)) < 1e-12 ? Math.round(cotangent) : cotangent;
+}
+
+interface AxisPlan {
+  /** The pixels of all cells that are read, ascending. */
+  readonly pixels: readonly number[];
+  /** Rows of `pool`: tokens · 2 blocks · cells of a block. */
+  readonly outputs: number;
+  /** [outputs, pixels.length]: means over the pixels of a cell. */
+  readonly pool: Float32Array;
+  readonly taps: readonly BilinearTap[];
+}
+
+function axisPlan(sizePx: number, tokens: number, { cellPx, blockCells }: Layout): AxisPlan {
+  const blocks = Math.floor(sizePx / cellPx) - blockCells + 1;
+  if (blocks < 1) {
+    throw new ShapeError(
+      `hog: an image of ${sizePx} px has no block of ${blockCells} cells of ${cellPx} px; want ${blockCells * cellPx} px or more`,
+    );
+  }
+  const taps = bilinearTaps(blocks, tokens);
+  const cells = taps.flatMap(({ low, high }) =>
+    [low, high].flatMap((block) => Array.from({ length: blockCells }, (_, cell) => block + cell)),
+  );
+  const pixels = [...new Set(cells)]
+    .sort((a, b) => a - b)
+    .flatMap((cell) => Array.from({ length: cellPx }, (_, i) => cell * cellPx + i));
+  const position = new Map(pixels.map((pixel, i) => [pixel, i]));
+  const pool = new Float32Array(cells.length * pixels.length);
+  for (const [output, cell] of cells.entries()) {
+    for (let i = 0; i < cellPx; i++) pool[output * pixels.length + position.get(cell * cellPx + i)!] = 1 / cellPx;
+  }
+  return { pixels, outputs: cells.length, pool, taps };
+}
+
+/** Central differences at some rows and columns; zero on the two border lines of their own axis. [B,rows,cols] each. */
+function gradients(
+  gray: tf.Tensor3D,
+  rows: readonly number[],
+  cols: readonly number[],
+): { across: tf.Tensor; down: tf.Tensor } {
+  const [, height, width] = gray.shape;
+  const isInside = (i: number, size: number): boolean => i > 0 && i < size - 1;
+  const lines = (offset: number): tf.Tensor => {
+    const indices = rows.map((row) => (offset === 0 || isInside(row, height) ? row + offset : row));
+    const isWhole = indices.length === height && indices.every((index, i) => index === i);
+    return isWhole ? gray : tf.gather(gray, tf.tensor1d(indices, "int32"), 1);
+  };
+  // Products with 0, 1 and -1 are exact, so the differences are those of a subtraction to the bit.
+  const choose = new Float32Array(width * cols.length);
+  const differ = new Float32Array(width * cols.length);
+  for (const [i, col] of cols.entries()) {
+    choose[col * cols.length + i] = 1;
+    if (!isInside(col, width)) continue;
+    differ[(col + 1) * cols.length + i] = 1;
+    differ[(col - 1) * cols.length + i] = -1;
+  }
+  const onColumns = (x: tf.Tensor, matrix: Float32Array) => tf.matMul(x, tf.tensor3d(matrix, [1, width, cols.length]));
+  return {
+    across: onColumns(lines(0), differ),
+    down: onColumns(tf.sub(lines(1), lines(-1)), choose),
+  };
+}
+
+/** [rows·cols, 4]: the bilinear weights of a token's blocks, in the order (low, low), (low, high), (high, low), (high, high). */
+function blockWeights(vertical: readonly BilinearTap[], horizontal: readonly BilinearTap[]): Float32Array {
+  const pair = ({ share }: BilinearTap): number[] => [1 - share, share];
+  return Float32Array.from(
+    vertical.flatMap((row) => horizontal.flatMap((col) => pair(row).flatMap((y) => pair(col).map((x) => y * x)))),
+  );
+}
+
+/** Bilinear resize of a token grid to another. */
+function resizeTokens(tokens: tf.Tensor3D, from: Grid, to: Grid): tf.Tensor3D {
+  if (from[0] === to[0] && from[1] === to[1]) return tokens;
+  const [batch, , dim] = tokens.shape;
+  const matrix = (inputs: number, outputs: number): tf.Tensor => {
+    const values = new Float32Array(outputs * inputs);
+    for (const [i, { low, high, share }] of bilinearTaps(inputs, outputs).entries()) {
+      values[i * inputs + low]! += 1 - share;
+      values[i * inputs + high]! += share;
+    }
+    return tf.tensor3d(values, [1, outputs, inputs]);
+  };
+  const tall = tf.matMul(matrix(from[0], to[0]), tf.reshape(tokens, [batch, from[0], from[1] * dim]));
+  const wide = tf.matMul(matrix(from[1], to[1]), tf.reshape(tall, [batch * to[0], from[1], dim]));
+  return tf.reshape(wide, [batch, to[0] * to[1], dim]);
+}
+
+export const hogFamily: DescriptorFamily = {
+  name: "hog",
+  targets: [
+    {
+      pattern: "hog",
+      summary: "HOG: 8 unsigned orientations, cells of 2×2 px, blocks of 4×4 cells, L2-Hys",
+      dim: "128",
+    },
+    {
+      pattern: "hog:gG_dD_ppcP_cbC",
+      summary: "HOG on a G×G grid: D/C² orientations, cells of P×P px, blocks of C×C cells; each may be left out",
+      dim: "D",
+    },
+  ],
+  parse(text) {
+    if (text === undefined) return hog();
+    const options: { -readonly [Key in keyof HogOptions]: HogOptions[Key] } = {};
+    for (const part of text.split("_")) {
+      const [, key = part, digits = ""] = /^([a-z]+)(\d+)$/.exec(part) ?? [];
+      const field = Object.hasOwn(FIELDS, key) ? FIELDS[key as keyof typeof FIELDS] : undefined;
+      const value = Number(digits);
+      if (field === undefined || !(value >= 1 && value <= MAX_FIELD)) {
+        const nearest = field === undefined ? nearestName(key, Object.keys(FIELDS)) : undefined;
+        throw new UsageError(
+          `target "hog:${text}": want fields gG, dD, ppcP and cbC joined by "_", each with a whole number of 1..${MAX_FIELD}, got "${part}"`,
+          { hint: nearest === undefined ? 'for example "hog:d144_ppc4"' : `did you mean "${nearest}"?` },
+        );
+      }
+      if (options[field] !== undefined) throw new UsageError(`target "hog:${text}": "${key}" is given twice`);
+      options[field] = value;
+    }
+    return hog(options);
+  },
+};

@@ -1,138 +1,146 @@
 /**
- * @file Dense upright SIFT in OpenCV's convention, as a tensor program.
+ * @file Dense SIFT in OpenCV's convention, as a tensor program. Owns the target strings `sift[:opencv]`.
  *
- * All key points share one window, and it is separable (a Gaussian times two linear weights): for each orientation the whole
- * grid is two matrix products, Wy · M · Wxᵀ, with M the gradient magnitudes of that orientation.
+ * Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004, section 6, as OpenCV computes it for key points of
+ * octave 0: one at the centre of each cell, of the cell's size (16 for cells of 16 px), so 4×4 bins of 1.5 cells each. Gray
+ * levels, a Gaussian blur of σ = √(1.6² - 0.5²), central differences, 8 soft orientations, 4×4 soft bins under a Gaussian, and the
+ * norm that clips at 0.2. Channel = (bin row · 4 + bin column) · 8 + orientation; orientations run counter-clockwise from
+ * "brighter to the right".
+ *
+ * The iREPA code's target called `sift` is another one (Kornia's); its `siftopencv` is `sift:opencv` here.
  */
 import tf from "@tensorflow/tfjs";
-import { UsageError } from "../data/errors.js";
-import type { Descriptor, Grid } from "./descriptor.js";
+import { ShapeError, UsageError } from "../data/errors.js";
+import { nearestName } from "../data/nearest.js";
+import { type BandedMatrix, bandedMatrix, bandedProduct } from "./banded-product.js";
+import type { Descriptor, DescriptorFamily, Grid } from "./descriptor.js";
+import { openCvGray } from "./gray.js";
+import { ORIENTATIONS, orientationMaps } from "./orientation-votes.js";
+import { siftWindow } from "./sift-window.js";
 
-const BINS = 4;
-const ORIENTATIONS = 8;
-/** Blur that brings an image of assumed σ 0.5 to the scale space's 1.6. */
-const SIGMA = Math.sqrt(1.6 ** 2 - 0.5 ** 2);
-const BLUR_RADIUS = 6;
-/** A spatial bin is three times the key point's scale, half its size, wide: 24 pixels for cells of 16. */
-const BIN_PER_CELL = 1.5;
-const CLIP = 0.2;
+const DIM = 128;
+/** OpenCV blurs to σ = 1.6 and takes the camera's own blur to be 0.5. */
+const BLUR_SIGMA_PX = Math.sqrt(1.6 ** 2 - 0.5 ** 2);
+const BLUR_REACH_PX = 6;
+/** Smallest norm that is divided by: float32's epsilon. */
+const MIN_NORM = 2 ** -23;
 
-/** OpenCV's 8-bit gray: (9798 R + 19235 G + 3735 B + 2¹⁴) >> 15, exact in float32. */
-function gray(images: tf.Tensor4D): tf.Tensor3D {
-  const weights = tf.tensor([9798, 19235, 3735], [1, 1, 1, 3]);
-  const sum = tf.sum(tf.mul(tf.round(images), weights), 3);
-  return tf.floor(tf.mul(tf.add(sum, 16384), 1 / 32768)) as tf.Tensor3D;
+interface SiftOptions {
+  /** How far the descriptor's frame is turned, in degrees. OpenCV's default, for key points without an angle, is 360 - (-1). */
+  readonly angleDeg: 0 | 361;
 }
 
-/** [n,n]: the Gaussian of 13 taps with mirrored borders (the edge itself once). */
-function blurMatrix(n: number): tf.Tensor2D {
-  const taps = Array.from({ length: 2 * BLUR_RADIUS + 1 }, (_, i) =>
-    Math.exp(-((i - BLUR_RADIUS) ** 2) / (2 * SIGMA ** 2)),
-  );
-  const sum = taps.reduce((a, b) => a + b);
-  const matrix = new Float32Array(n * n);
-  const mirrored = (i: number): number => {
-    const period = Math.max(2 * n - 2, 1);
-    const within = ((i % period) + period) % period;
-    return within < n ? within : period - within;
-  };
-  for (let row = 0; row < n; row++) {
-    for (const [k, tap] of taps.entries()) matrix[row * n + mirrored(row + k - BLUR_RADIUS)]! += tap / sum;
-  }
-  return tf.tensor2d(matrix, [n, n]);
-}
-
-/** [cells·4, n]: for each cell and bin along one axis, the weights of the pixels: Gaussian window times linear vote. */
-function poolMatrix(cells: number, n: number): tf.Tensor2D {
-  const cell = n / cells;
-  const width = BIN_PER_CELL * cell;
-  const matrix = new Float32Array(cells * BINS * n);
-  for (let i = 0; i < cells; i++) {
-    const centre = (i + 0.5) * cell;
-    // The outermost pixels have no central difference and do not vote.
-    for (let x = 1; x <= n - 2; x++) {
-      const offset = (x - centre) / width;
-      const position = offset + BINS / 2 - 0.5;
-      const window = Math.exp(-(offset ** 2) / (BINS ** 2 / 2));
-      for (let bin = 0; bin < BINS; bin++) {
-        const vote = 1 - Math.abs(position - bin);
-        if (vote > 0) matrix[(i * BINS + bin) * n + x] = window * vote;
-      }
-    }
-  }
-  return tf.tensor2d(matrix, [cells * BINS, n]);
-}
-
-/** atan2(y, x) in units of an eighth of a turn, in [0, 8]: a polynomial on the first octant, error below 1e-5. */
-function octants(y: tf.Tensor, x: tf.Tensor): tf.Tensor {
-  const unit = 4 / Math.PI;
-  const [ax, ay] = [tf.abs(x), tf.abs(y)];
-  const ratio = tf.div(tf.minimum(ax, ay), tf.add(tf.maximum(ax, ay), 1e-12));
-  const square = tf.square(ratio);
-  // Abramowitz & Stegun 4.4.49.
-  const coefficients = [0.0208351, -0.085133, 0.180141, -0.3302995, 0.999866];
-  const polynomial = coefficients
-    .slice(1)
-    .reduce<tf.Tensor>((sum, c) => tf.add(tf.mul(sum, square), c * unit), tf.fill([1, 1, 1], coefficients[0]! * unit));
-  const first = tf.mul(ratio, polynomial);
-  const second = tf.where(tf.greater(ay, ax), tf.sub(2, first), first);
-  const fourth = tf.where(tf.less(x, 0), tf.sub(4, second), second);
-  return tf.where(tf.less(y, 0), tf.sub(8, fourth), fourth);
-}
-
-function program(images: tf.Tensor4D, [rows, columns]: Grid): tf.Tensor3D {
-  const [B, H, W] = images.shape;
-  if (H < 3 || W < 3) throw new UsageError(`sift needs images of at least 3×3 pixels, got ${H}×${W}`);
-  if (H / rows !== W / columns) {
-    throw new UsageError(`sift needs square cells: ${H}×${W} pixels in ${rows}×${columns} tokens are not`);
-  }
-  // Blur, both axes.
-  const smooth = tf.matMul(tf.matMul(tf.expandDims(blurMatrix(H), 0), gray(images)), blurMatrix(W), false, true);
-  const border = (x: tf.Tensor, axis: 1 | 2) =>
-    tf.pad(
-      x,
-      [0, 1, 2].map((i): [number, number] => (i === axis ? [1, 1] : [0, 0])),
-    );
-  const dx = border(tf.sub(tf.slice(smooth, [0, 0, 2], [B, H, W - 2]), tf.slice(smooth, [0, 0, 0], [B, H, W - 2])), 2);
-  // y points up.
-  const dy = border(tf.sub(tf.slice(smooth, [0, 0, 0], [B, H - 2, W]), tf.slice(smooth, [0, 2, 0], [B, H - 2, W])), 1);
-  const magnitude = tf.sqrt(tf.add(tf.square(dx), tf.square(dy)));
-  const angle = octants(dy, dx);
-
-  const maps = Array.from({ length: ORIENTATIONS }, (_, orientation) => {
-    const distance = tf.abs(tf.sub(angle, orientation));
-    const around = orientation === 0 ? tf.minimum(distance, tf.sub(ORIENTATIONS, angle)) : distance;
-    return tf.mul(magnitude, tf.relu(tf.sub(1, around)));
-  });
-  const voted = tf.reshape(tf.stack(maps, 1), [B * ORIENTATIONS, H, W]);
-  const pooled = tf.matMul(
-    tf.matMul(tf.expandDims(poolMatrix(rows, H), 0), voted),
-    poolMatrix(columns, W),
-    false,
-    true,
-  );
-  // [B, orientation, row, bin row, column, bin column] → [B, row, column, bin row, bin column, orientation]
-  const split = tf.reshape(pooled, [B, ORIENTATIONS, rows, BINS, columns, BINS]);
-  const raw = tf.reshape(tf.transpose(split, [0, 2, 4, 3, 5, 1]), [B, rows * columns, BINS * BINS * ORIENTATIONS]);
-
-  const norm = (x: tf.Tensor) => tf.sqrt(tf.sum(tf.square(x), -1, true));
-  const clipped = tf.minimum(raw, tf.mul(norm(raw), CLIP));
-  const scaled = tf.mul(clipped, tf.div(512, tf.maximum(norm(clipped), 1.1920929e-7)));
-  return tf.minimum(tf.round(scaled), 255) as tf.Tensor3D;
-}
+const UPRIGHT: SiftOptions = { angleDeg: 0 };
+const OPENCV_DEFAULT: SiftOptions = { angleDeg: 361 };
 
 /**
- * Upright dense SIFT, OpenCV's convention: one key point at the centre of each cell, its size the cell's side, angle 0, first
- * octave without upsampling. 4×4 spatial bins (row, column) of 8 orientations, whole numbers 0…255, norm about 512; 0 where
- * the image is flat.
+ * Upright dense SIFT (`sift`), or OpenCV's for key points without an angle, turned by 1° (`sift:opencv`).
  *
- * @source Lowe, "Distinctive image features from scale-invariant keypoints", IJCV 2004, section 6; SPEC §3.4.
- * @parity OpenCV 5 `SIFT.compute` with angle 0. Its approximate arc tangent and exponential round a few entries otherwise.
+ * Values are whole numbers 0…255; the norm of a token is about 512, and 0 where the image is flat.
+ *
+ * @parity OpenCV 5.0 on photographs: 99.9 % of the values equal, the others differ by 1. Its blur kernel is rounded to multiples
+ *   of 2⁻¹⁶ here: sums over flat regions are then exact, and the gradient there is 0 and not rounding noise, on any device.
+ *   OpenCV rounds key points to whole pixels; here cells of odd or broken size keep their true centres.
  */
-export const sift: Descriptor = {
+function sift(options: SiftOptions): Descriptor {
+  return {
+    name: options.angleDeg === 0 ? "sift" : "sift:opencv",
+    dim: DIM,
+    version: 1,
+    summary:
+      options.angleDeg === 0
+        ? "upright dense SIFT in OpenCV's convention: 4×4 bins of 8 orientations, whole numbers 0…255"
+        : "dense SIFT as OpenCV computes it for key points without an angle: turned by 1°",
+    program: (images, grid) => tf.tidy(() => siftTokens(images, grid, options)),
+  };
+}
+
+function siftTokens(images: tf.Tensor4D, grid: Grid, { angleDeg }: SiftOptions): tf.Tensor3D {
+  const [batch, height, width] = images.shape;
+  if (height < 3 || width < 3) {
+    throw new ShapeError(`sift: want an image of 3 × 3 px or more, got ${height} × ${width}`);
+  }
+  const blurred = bandedProduct(bandedProduct(openCvGray(images), blurMatrix(width), 2), blurMatrix(height), 1); // [B,H,W]
+  // Votes come from inside the image's border only: [B,H-2,W-2].
+  const inside = (y: number, x: number) => tf.slice(blurred, [0, y, x], [batch, height - 2, width - 2]);
+  const dx = tf.sub(inside(1, 2), inside(1, 0)) as tf.Tensor3D;
+  const dy = tf.sub(inside(0, 1), inside(2, 1)) as tf.Tensor3D;
+
+  const { maps, coefficients } = orientationMaps(dx, dy, (ORIENTATIONS * angleDeg) / 360);
+  const window = siftWindow([height, width], grid, angleDeg);
+  const [rows, cols] = [withoutBorder(window.rows), withoutBorder(window.cols)];
+  const pooled = maps.map((map) =>
+    tf.reshape(bandedProduct(bandedProduct(map, cols, 2), rows, 1), [batch, 1, rows.rows * cols.rows]),
+  );
+  const votes = tf.matMul(tf.concat(pooled, 1), tf.tensor3d(coefficients, [1, maps.length, ORIENTATIONS]), true); // [B, rows·P · cols·Q, 8]
+  const [p, q] = window.functions;
+  const split = [batch * grid[0], p, grid[1], q * ORIENTATIONS];
+  let bins: tf.Tensor = tf.transpose(tf.reshape(votes, split), [0, 2, 1, 3]);
+  if (window.core !== undefined) {
+    const perToken = tf.reshape(bins, [batch * grid[0] * grid[1], p * q, ORIENTATIONS]);
+    bins = tf.matMul(tf.tensor3d(window.core, [1, DIM / ORIENTATIONS, p * q]), perToken);
+  }
+  return quantized(tf.reshape(bins, [batch, grid[0] * grid[1], DIM]));
+}
+
+/** Clip at 0.2 of the norm, normalize to 512, round and saturate to a byte. */
+function quantized(votes: tf.Tensor3D): tf.Tensor3D {
+  // Bins are differences of ramps: where nothing voted they may be below zero by a rounding error.
+  const bins = tf.relu(votes);
+  const norm = tf.sqrt(tf.sum(tf.square(bins), -1, true));
+  const clipped = tf.minimum(bins, tf.mul(norm, 0.2));
+  const clippedNorm = tf.sqrt(tf.sum(tf.square(clipped), -1, true));
+  const scaled = tf.mul(clipped, tf.div(512, tf.maximum(clippedNorm, MIN_NORM)));
+  return tf.minimum(tf.floor(tf.add(scaled, 0.5)), 255) as tf.Tensor3D;
+}
+
+/** [N,N]: the Gaussian blur of a line of N pixels, mirrored at the border without repeating it. */
+function blurMatrix(size: number): BandedMatrix {
+  const kernel = blurKernel();
+  const values = new Float32Array(size * size);
+  for (let i = 0; i < size; i++) {
+    for (const [k, weight] of kernel.entries()) values[i * size + mirrored(i + k - BLUR_REACH_PX, size)]! += weight;
+  }
+  return { rows: size, cols: size, values };
+}
+
+/** 13 multiples of 2⁻¹⁶ with sum 1: times gray levels, and summed in any order, they are exact in float32. */
+function blurKernel(): number[] {
+  const unit = 2 ** 16;
+  const taps = Array.from({ length: 2 * BLUR_REACH_PX + 1 }, (_, k) =>
+    Math.exp(-((k - BLUR_REACH_PX) ** 2) / (2 * BLUR_SIGMA_PX ** 2)),
+  );
+  const sum = taps.reduce((a, b) => a + b);
+  const rounded = taps.map((tap) => Math.round((unit * tap) / sum));
+  rounded[BLUR_REACH_PX]! += unit - rounded.reduce((a, b) => a + b);
+  return rounded.map((tap) => tap / unit);
+}
+
+function mirrored(i: number, size: number): number {
+  const period = 2 * (size - 1);
+  const folded = ((i % period) + period) % period;
+  return folded < size ? folded : period - folded;
+}
+
+const withoutBorder = ({ rows, cols, values }: BandedMatrix): BandedMatrix =>
+  bandedMatrix(rows, cols - 2, (row, col) => values[row * cols + col + 1]!);
+
+export const siftFamily: DescriptorFamily = {
   name: "sift",
-  dim: BINS * BINS * ORIENTATIONS,
-  version: 1,
-  summary: "upright dense SIFT, OpenCV's convention: 4×4 bins of 8 orientations, 0…255",
-  program,
+  targets: [
+    { pattern: "sift", summary: "upright dense SIFT in OpenCV's convention, whole numbers 0…255", dim: `${DIM}` },
+    {
+      pattern: "sift:opencv",
+      summary: "dense SIFT of OpenCV key points without an angle (a frame turned by 1°): iREPA's siftopencv",
+      dim: `${DIM}`,
+    },
+  ],
+  parse(options) {
+    if (options === undefined) return sift(UPRIGHT);
+    if (options === "opencv") return sift(OPENCV_DEFAULT);
+    const nearest = nearestName(options, ["opencv"]);
+    throw new UsageError(`unknown target "sift:${options}"; known: sift, sift:opencv`, {
+      ...(nearest === undefined ? {} : { hint: `did you mean "sift:${nearest}"?` }),
+    });
+  },
 };

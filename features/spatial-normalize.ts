@@ -1,25 +1,36 @@
 import tf from "@tensorflow/tfjs";
+import { ShapeError } from "../data/errors.js";
 
 export interface SpatialNormalizeOptions {
-  /** Share of the mean that is taken away: 0 keeps it, 1 removes it. Published: 0.6 (LDM), 0.8 (JiT), 1 (bare function). */
+  /** Share of the spatial mean that is removed, 0..1. Required: the published defaults disagree (0.6, 0.8 and 1). */
   readonly alpha: number;
-  /** Added to the standard deviation, outside the root. @default 1e-6 */
-  readonly epsilon?: number;
+  /** Added to the standard deviation, not to the variance. @default 1e-6 */
+  readonly eps?: number;
 }
 
 /**
- * Spatial normalization: per image and channel, over the tokens,
+ * Standardize features over space, separately for each image and channel.
  *
- *   (x − α·mean) / (std + ε),   std about the full mean, divided by T − 1.
+ *   y[b,t,d] = (x[b,t,d] - alpha · mean_t(x[b,·,d])) / (std_t(x[b,·,d]) + eps)
  *
- * @param x [B,T,D] with T ≥ 2.
- * @returns [B,T,D].
- * @source iREPA, arXiv 2512.10794, section 4 (γ there); SPEC §1.8.
+ * The standard deviation is about the full mean whatever `alpha` is, and unbiased: it divides by T - 1.
+ *
+ * @param x  [B,T,D] float32. Read only; the caller keeps it.
+ * @returns  [B,T,D] float32, a new tensor that the caller disposes.
+ * @throws {ShapeError} rank is not 3, or T < 2: one token has no spread.
+ * @source   iREPA (arXiv 2512.10794), the "spatial normalization layer".
  */
-export function spatialNormalize(x: tf.Tensor3D, { alpha, epsilon = 1e-6 }: SpatialNormalizeOptions): tf.Tensor3D {
-  const T = x.shape[1];
-  const mean = tf.mean(x, 1, true);
-  const variance = tf.div(tf.sum(tf.squaredDifference(x, mean), 1, true), T - 1);
-  const reciprocal = tf.reciprocal(tf.add(tf.sqrt(variance), epsilon));
-  return tf.mul(tf.sub(x, tf.mul(mean, alpha)), reciprocal);
+export function spatialNormalize(x: tf.Tensor3D, { alpha, eps = 1e-6 }: SpatialNormalizeOptions): tf.Tensor3D {
+  const tokens = x.shape[1];
+  if (x.shape.length !== 3 || tokens === undefined || tokens < 2) {
+    throw new ShapeError(`spatialNormalize: want [B,T,D] with T of 2 or more, got [${x.shape}]`);
+  }
+  if (!Number.isFinite(alpha) || !Number.isFinite(eps)) {
+    throw new ShapeError(`spatialNormalize: want finite alpha and eps, got ${alpha} and ${eps}`);
+  }
+  return tf.tidy(() => {
+    const mean = tf.mean(x, 1, true); // [B,1,D]
+    const variance = tf.div(tf.sum(tf.square(tf.sub(x, mean)), 1, true), tokens - 1);
+    return tf.div(tf.sub(x, tf.mul(mean, alpha)), tf.add(tf.sqrt(variance), eps)) as tf.Tensor3D;
+  });
 }

@@ -1,57 +1,30 @@
+/** @file The registry of alignment targets: a descriptor is one file of this folder and one line here. */
 import { UsageError } from "../data/errors.js";
 import { nearestName } from "../data/nearest.js";
-import type { Descriptor } from "./descriptor.js";
-import { hog, parseHogOptions } from "./hog.js";
-import { sift } from "./sift.js";
+import type { Descriptor, DescriptorFamily } from "./descriptor.js";
+import { hogFamily } from "./hog.js";
+import { siftFamily } from "./sift.js";
 
-interface Family {
-  readonly pattern: string;
-  readonly summary: string;
-  readonly dim: string;
-  /** The descriptor of `NAME` (options undefined) or `NAME:OPTIONS`. */
-  make(options: string | undefined): Descriptor;
-}
-
-/** A new descriptor is one file and one entry here. */
-const FAMILIES: Readonly<Record<string, Family>> = {
-  sift: {
-    pattern: "sift",
-    summary: sift.summary,
-    dim: String(sift.dim),
-    make(options) {
-      if (options !== undefined) throw new UsageError(`sift has no options, got "${options}"`);
-      return sift;
-    },
-  },
-  hog: {
-    pattern: "hog[:gN_dN_ppcN_cbN]",
-    summary: `${hog().summary} (pixels a cell ppc, cells a block cb, channels d)`,
-    dim: String(hog().dim),
-    make: (options) => hog(options === undefined ? {} : parseHogOptions(options)),
-  },
-};
+const FAMILIES: readonly DescriptorFamily[] = [siftFamily, hogFamily];
 
 /**
- * The descriptor that a target string names.
+ * The descriptor that a target string names, such as `sift` or `hog:d144_ppc4`.
  *
- * @throws {UsageError} an unknown name, with the nearest known one, or options that the descriptor does not have.
+ * @throws {UsageError} an unknown name (with the nearest known one) or unknown options.
  */
 export function parseTarget(target: string): Descriptor {
   const colon = target.indexOf(":");
-  const name = colon === -1 ? target : target.slice(0, colon);
-  const family = Object.hasOwn(FAMILIES, name) ? FAMILIES[name] : undefined;
-  if (family === undefined) {
-    const near = nearestName(name, Object.keys(FAMILIES));
-    const known = Object.values(FAMILIES).map(({ pattern }) => pattern);
-    throw new UsageError(
-      `unknown target "${target}"; there are: ${known.join(", ")}`,
-      near === undefined ? {} : { hint: `did you mean ${near}?` },
-    );
-  }
-  return family.make(colon === -1 ? undefined : target.slice(colon + 1));
+  const name = colon < 0 ? target : target.slice(0, colon);
+  const family = FAMILIES.find((candidate) => candidate.name === name);
+  if (family !== undefined) return family.parse(colon < 0 ? undefined : target.slice(colon + 1));
+  const known = FAMILIES.map((candidate) => candidate.name);
+  const nearest = nearestName(name, known);
+  throw new UsageError(`unknown target "${target}"; known: ${known.join(", ")}`, {
+    hint: nearest === undefined ? "descry targets lists them" : `did you mean "${nearest}"?`,
+  });
 }
 
-/** All that a model can be aligned to, for people. */
+/** What a model can be aligned to: how its target string looks, what it is, and how many channels it has. */
 export function listTargets(): { pattern: string; summary: string; dim: string }[] {
-  return Object.values(FAMILIES).map(({ pattern, summary, dim }) => ({ pattern, summary, dim }));
+  return FAMILIES.flatMap(({ targets }) => targets.map((target) => ({ ...target })));
 }

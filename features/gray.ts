@@ -1,0 +1,35 @@
+import tf from "@tensorflow/tfjs";
+
+const channel = (images: tf.Tensor4D, index: number): tf.Tensor3D => {
+  const [batch, height, width] = images.shape;
+  return tf.reshape(tf.slice(images, [0, 0, 0, index], [batch, height, width, 1]), [batch, height, width]);
+};
+
+/**
+ * Gray levels as OpenCV makes them of 8-bit colours: (9798 R + 19235 G + 3735 B + 16384) >> 15, whole numbers 0..255.
+ *
+ * Exact in float32: every term and sum is a whole number below 2²⁴.
+ *
+ * @param images [B,H,W,3] RGB, whole numbers 0..255.
+ * @returns      [B,H,W].
+ */
+export function openCvGray(images: tf.Tensor4D): tf.Tensor3D {
+  const [red, green, blue] = [0, 1, 2].map((index) => channel(images, index)) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const sum = tf.add(tf.add(tf.mul(red, 9798), tf.mul(green, 19235)), tf.mul(blue, 3735));
+  return tf.floor(tf.mul(tf.add(sum, 16384), 1 / 32768));
+}
+
+/**
+ * Luma in 0..1: (0.2126 R + 0.7152 G + 0.0722 B) / 255, clipped.
+ *
+ * The order of the operations matters: HOG's bins are hard, so a pixel whose two differences are equal falls into one bin or
+ * the next by the last bit of its gray level. This is the order of the reference.
+ *
+ * @param images [B,H,W,3] RGB, 0..255.
+ * @returns      [B,H,W].
+ */
+export function luma(images: tf.Tensor4D): tf.Tensor3D {
+  const [red, green, blue] = [0, 1, 2].map((index) => channel(images, index)) as [tf.Tensor, tf.Tensor, tf.Tensor];
+  const sum = tf.add(tf.add(tf.mul(red, 0.2126), tf.mul(green, 0.7152)), tf.mul(blue, 0.0722));
+  return tf.clipByValue(tf.div(sum, 255), 0, 1) as tf.Tensor3D;
+}

@@ -1,0 +1,84 @@
+/**
+ * @file Soft orientation bins without a map for each bin.
+ *
+ * A pixel of magnitude m and angle a (in units of a bin, 45°) gives m · max(0, 1 - |a - p|) to the bin at p. That hat is the second
+ * difference of ramps, hat_p(a) = ramp(a - p + 1) - 2 ramp(a - p) + ramp(a - p - 1), and pooling is linear: so the ramps
+ * m · max(0, a - p) are pooled, two passes over the image each, and the bins are made of what is left of them.
+ *
+ * Angles come from the half-angle tangent in the right half plane, tan(a/2) = y / (m + |x|), which is well conditioned everywhere
+ * and at most 1; the left half plane is its mirror image and has ramps of its own.
+ */
+import tf from "@tensorflow/tfjs";
+
+export const ORIENTATIONS = 8;
+
+/** Linear maps of what the votes are made of. */
+export interface OrientationMaps {
+  /** To be pooled by any linear map. */
+  readonly maps: readonly tf.Tensor3D[];
+  /** [maps, 8]: bins = Σ over maps of pooled map · coefficient. */
+  readonly coefficients: Float32Array;
+}
+
+/** Far below any gradient of 8-bit images, and above what denormals are flushed to. */
+const TINY = 1e-30;
+/** Half an angle of one bin, in radians: the unit of the half-angle. */
+const HALF_BIN_RAD = Math.PI / ORIENTATIONS;
+
+/**
+ * @param dx     [B,H,W] gradient to the right.
+ * @param dy     [B,H,W] gradient upwards.
+ * @param shift  Position of bin 0, in bins counter-clockwise from the direction to the right.
+ */
+export function orientationMaps(dx: tf.Tensor3D, dy: tf.Tensor3D, shift: number): OrientationMaps {
+  const magnitude = tf.sqrt(tf.add(tf.square(dx), tf.square(dy)));
+  const half = tf.atan(tf.div(dy, tf.maximum(tf.add(magnitude, tf.abs(dx)), TINY))); // -π/4..π/4
+  const right = tf.where(tf.greaterEqual(dx, 0), magnitude, 0);
+  const left = tf.sub(magnitude, right);
+
+  const maps: tf.Tensor3D[] = [];
+  const coefficients: number[][] = [];
+  for (const [m, isMirrored] of [
+    [right, false],
+    [left, true],
+  ] as const) {
+    const turned = tf.mul(m, half);
+    // Where bin `o` lies in the folded angle, -2..2 bins; the mirror takes a to 4 - a.
+    const centre = (o: number): number => {
+      const a = isMirrored ? 4 - o - shift : o + shift;
+      return a - ORIENTATIONS * Math.round(a / ORIENTATIONS);
+    };
+    const bins = Array.from({ length: ORIENTATIONS }, (_, o) => ({ o, at: centre(o) })).filter(
+      ({ at }) => at > -3 && at < 3,
+    );
+    const constant = new Array<number>(ORIENTATIONS).fill(0);
+    const linear = new Array<number>(ORIENTATIONS).fill(0);
+    const ramps = new Map<number, number[]>();
+    for (const { o, at } of bins) {
+      for (const [knee, times] of [
+        [at - 1, 1],
+        [at, -2],
+        [at + 1, 1],
+      ] as const) {
+        // No angle is below -2 or above 2: a ramp that starts outside is a straight line, or nothing.
+        if (knee >= 2) continue;
+        if (knee <= -2) {
+          linear[o]! += times / HALF_BIN_RAD;
+          constant[o]! -= times * knee;
+        } else {
+          const key = Math.round(knee * 1e9) / 1e9;
+          if (!ramps.has(key)) ramps.set(key, new Array<number>(ORIENTATIONS).fill(0));
+          ramps.get(key)![o]! += times / HALF_BIN_RAD;
+        }
+      }
+    }
+    maps.push(m as tf.Tensor3D, turned as tf.Tensor3D);
+    coefficients.push(constant, linear);
+    for (const [knee, row] of ramps) {
+      const above = knee === 0 ? turned : tf.sub(turned, tf.mul(m, knee * HALF_BIN_RAD));
+      maps.push(tf.relu(above) as tf.Tensor3D);
+      coefficients.push(row);
+    }
+  }
+  return { maps, coefficients: Float32Array.from(coefficients.flat()) };
+}
