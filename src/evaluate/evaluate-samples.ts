@@ -3,31 +3,24 @@
  * reference goes through the network once, for all arms that are compared with it.
  */
 import { writeFileAtomic } from "../../data/atomic.js";
-import { DataError, NumericError, ShapeError } from "../../data/errors.js";
-import type { ImageSource } from "../../data/image-source.js";
+import { DataError, NumericError } from "../../data/errors.js";
 import { readNpz } from "../../data/npz.js";
-import { randomStream } from "../../data/random.js";
 import type { FeatureMatrix } from "./feature-matrix.js";
 import { type FeatureNetwork, type NetworkOutput, openFeatureNetwork } from "./feature-network.js";
 import { frechetDistance, type Gaussian, gaussianOf } from "./frechet-distance.js";
 import { inceptionScore } from "./inception-score.js";
 import { KID_SUBSETS, kernelDistance, kidSubsetSize } from "./kid.js";
 import { precisionRecall } from "./precision-recall.js";
+import { type ImageBatch, openReference, type Reference, type ReferencePool } from "./reference-pool.js";
 
-/** [count, size, size, 3] uint8 RGB. */
-export interface ImageBatch {
-  readonly images: Uint8Array;
-  readonly count: number;
-  readonly size: number;
-}
+export type { ImageBatch, Reference } from "./reference-pool.js";
 
-/**
- * The real images: given, or drawn without replacement from a source (all of it where `count` is absent).
- * A `floor` set, or what the source has left, is measured as if it were samples: what a perfect model would score.
- */
-export type Reference =
-  | (ImageBatch & { readonly floor?: ImageBatch })
-  | { readonly source: ImageSource; readonly sizePx: number; readonly count?: number };
+/** What is being done, and how many of its images are. */
+export type EvaluationProgress = (
+  stage: "reference" | "floor" | "samples" | "metrics",
+  done: number,
+  total: number,
+) => void;
 
 export interface EvaluatorOptions {
   readonly reference: Reference;
@@ -46,13 +39,6 @@ export interface EvaluatorOptions {
   readonly threads?: number;
   readonly onProgress?: EvaluationProgress;
 }
-
-/** What is being done, and how many of its images are. */
-export type EvaluationProgress = (
-  stage: "reference" | "floor" | "samples" | "metrics",
-  done: number,
-  total: number,
-) => void;
 
 export interface SamplesToEvaluate {
   /** An npz file with uint8 [n, size, size, 3] under `arr_0`. */
@@ -135,8 +121,8 @@ export async function openEvaluator(options: EvaluatorOptions): Promise<Evaluato
     options.threads === undefined ? {} : { threads: options.threads },
   );
   try {
-    const pool = referencePool(options.reference, options.seed ?? 0);
-    const images = await pool.reference(options.onProgress);
+    const pool = openReference(options.reference, options.seed ?? 0);
+    const images = await pool.reference();
     const features = await featuresOf(network, "reference", images, options.onProgress);
     return new ReferenceEvaluator(network, options, pool, features);
   } catch (error) {
@@ -271,7 +257,7 @@ class ReferenceEvaluator implements Evaluator {
     if (spare < count) {
       floor = `wants ${count} real images besides the reference, ${spare === 0 ? "there are none" : `there are ${spare}`}`;
     } else {
-      const images = await this.pool.others(count, progress);
+      const images = await this.pool.others(count);
       floor = this.measure(await featuresOf(this.network, "floor", images, progress)).metrics;
     }
     this.floors.set(count, floor);
@@ -291,69 +277,6 @@ function notesOf(network: FeatureNetwork, reference: number, samples: number): s
     );
   }
   return notes;
-}
-
-/** Where the real images come from. */
-interface ReferencePool {
-  readonly name: string | null;
-  readonly sizePx: number;
-  /** How many real images there are besides the reference. */
-  readonly spare: number;
-  reference(progress?: EvaluationProgress): Promise<ImageBatch>;
-  others(count: number, progress?: EvaluationProgress): Promise<ImageBatch>;
-}
-
-function referencePool(reference: Reference, seed: number): ReferencePool {
-  if ("source" in reference) return sourcePool(reference, seed);
-  const { floor } = reference;
-  checkBatch("reference", reference);
-  if (floor !== undefined) {
-    checkBatch("floor", floor);
-    if (floor.size !== reference.size) {
-      throw new ShapeError(`floor: images are ${floor.size} px, the reference is ${reference.size} px`);
-    }
-  }
-  return {
-    name: null,
-    sizePx: reference.size,
-    spare: floor?.count ?? 0,
-    reference: async () => reference,
-    others: async (count) => ({
-      images: floor!.images.subarray(0, count * floor!.size ** 2 * 3),
-      count,
-      size: floor!.size,
-    }),
-  };
-}
-
-function sourcePool({ source, sizePx, count = source.length }: Extract<Reference, { source: unknown }>, seed: number) {
-  if (count < 2 || count > source.length) {
-    throw new DataError(`reference: wants ${count} images, ${source.name} has ${source.length}`, {
-      hint: count < 2 ? "a reference needs at least 2" : "lower evaluate.referenceCount",
-    });
-  }
-  const order = randomStream(seed, "evaluate/reference", 0).permutation(source.length);
-  const load = async (stage: "reference" | "floor", rows: Uint32Array): Promise<ImageBatch> => {
-    const bytes = sizePx * sizePx * 3;
-    const images = new Uint8Array(rows.length * bytes);
-    for (const [i, row] of rows.entries()) images.set(await source.load(row, sizePx), i * bytes);
-    return checkBatch(stage, { images, count: rows.length, size: sizePx });
-  };
-  return {
-    name: source.name,
-    sizePx,
-    spare: source.length - count,
-    reference: () => load("reference", order.subarray(0, count)),
-    others: (wanted: number) => load("floor", order.subarray(count, count + wanted)),
-  };
-}
-
-function checkBatch(what: string, batch: ImageBatch): ImageBatch {
-  const { images, count, size } = batch;
-  if (images.length !== count * size * size * 3 || count < 1) {
-    throw new ShapeError(`${what}: want ${count}×${size}×${size}×3 bytes, got ${images.length}`);
-  }
-  return batch;
 }
 
 async function readSamples(path: string, sizePx: number): Promise<ImageBatch> {
