@@ -81,11 +81,15 @@ export function curveChart(options: CurveChartOptions): Promise<string> {
     height: heightPx,
     layer: [
       ...(zeroLine ? [zeroRule("y")] : []),
-      {
-        data: { values: faint },
-        mark: { type: "line", strokeWidth: 0.8, opacity: 0.22 },
-        encoding: { x, y, color: colour, detail: { field: "id", type: "nominal" } },
-      },
+      ...(raw
+        ? [
+            {
+              data: { values: faint },
+              mark: { type: "line" as const, strokeWidth: 0.8, opacity: 0.22 },
+              encoding: { x, y, color: colour, detail: { field: "id", type: "nominal" as const } },
+            },
+          ]
+        : []),
       {
         data: { values: bold },
         mark: { type: "line", strokeWidth: 2 },

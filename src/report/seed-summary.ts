@@ -16,8 +16,8 @@ export interface SeedCell {
   readonly value: Spread | null;
   /** Of the paired gains, in units of the metric; null for the control. */
   readonly gain: Spread | null;
-  /** Mean of the relative gains; null where one has none. */
-  readonly relative: number | null;
+  /** Of the gains as shares of the control's values; null where one has none. */
+  readonly relative: Spread | null;
   /** Seeds in which it was better than the control. */
   readonly wins: number;
 }
@@ -44,7 +44,7 @@ export function summarizeSeeds(group: RunGroup, name = "evaluation"): SeedRow[] 
         metric,
         value: spreadOf(cells.map(({ value }) => value).filter((value) => value !== null)),
         gain: spreadOf(gains.map(({ absolute }) => absolute)),
-        relative: relative.length > 0 && relative.length === gains.length ? spreadOf(relative)!.mean : null,
+        relative: relative.length === gains.length ? spreadOf(relative) : null,
         wins: gains.filter(({ absolute }) => absolute > 0).length,
       };
     }),

@@ -1,0 +1,185 @@
+/** @file The curves and bars of a report as figures, each with a caption and a text for those who cannot see it. */
+import { type CurveSeries, curveChart, type GainBar, gainChart, prefixIds, scatterChart } from "./charts.js";
+import { evaluationNames } from "./compare-arms.js";
+import { formatNumber, formatPercent } from "./format-number.js";
+import { type Html, html, trusted } from "./html.js";
+import type { RunRecord } from "./read-run.js";
+import type { StepRecord } from "./records.js";
+import type { LabelledArm, RunGroup } from "./run-groups.js";
+import { summarizeSeeds } from "./seed-summary.js";
+import type { CurvePoint } from "./smooth.js";
+import { swatch } from "./tables.js";
+
+/** Draws figures one after the other, so that ids in their SVGs differ. */
+export class FigureMaker {
+  private count = 0;
+
+  /** @param alt what the figure shows, in words. */
+  figure(svg: string, title: string, caption: string, alt: string): Html {
+    this.count += 1;
+    const image = trusted(prefixIds(svg, `figure-${this.count}-`).replace("<svg ", '<svg aria-hidden="true" '));
+    return html`<figure class="chart"><figcaption><strong>${title}</strong> ${caption}</figcaption><div role="img" aria-label="${alt}">${image}</div></figure>`;
+  }
+}
+
+/** The arms and their lines. */
+export function legend(arms: readonly LabelledArm[]): Html {
+  return html`<ul class="legend" aria-label="Lines of the charts">${arms.map(({ colour, label }) => html`<li>${swatch(colour)}<span class="name">${label}</span></li>`)}</ul>`;
+}
+
+/** Loss, difference from the control and alignment over training steps; empty where nothing was logged. */
+export async function trainingFigures(groups: readonly RunGroup[], maker: FigureMaker): Promise<Html[]> {
+  const arms = groups.flatMap((group) => group.arms);
+  const seeds = groups.some(({ runs }) => runs.length > 1) ? " Mean over seeds." : "";
+  const faint = "Faint: each logged step. Bold: moving average over a fifteenth of the steps.";
+  const figures: Html[] = [];
+  const denoising = seriesOf(arms, (line) => line.denoising_loss);
+  if (denoising.length > 0) {
+    figures.push(
+      maker.figure(
+        await curveChart({ series: denoising, yTitle: "denoising loss" }),
+        "Denoising loss.",
+        `${faint}${seeds}`,
+        describeEnds("Denoising loss over training steps", denoising),
+      ),
+    );
+  }
+  const paired = groups.flatMap(pairedSeries);
+  if (paired.length > 0) {
+    figures.push(
+      maker.figure(
+        await curveChart({ series: paired, yTitle: "difference from the control", zeroLine: true, raw: false }),
+        "Denoising loss minus the control’s.",
+        `Below zero: easier to denoise than without alignment. Both saw the same images, noise and times at each step. Moving average.${seeds}`,
+        describeEnds("Difference in denoising loss from the control over training steps", paired),
+      ),
+    );
+  }
+  const alignment = seriesOf(arms, (line) => line.alignment_loss);
+  if (alignment.length > 0) {
+    figures.push(
+      maker.figure(
+        await curveChart({ series: alignment, yTitle: "minus mean cosine" }),
+        "Alignment loss.",
+        `−1 is perfect. Targets differ, so levels of different targets do not rank them. ${faint}${seeds}`,
+        describeEnds("Alignment loss over training steps", alignment),
+      ),
+    );
+  }
+  const norms = seriesOf(arms, (line) => line.grad_norm);
+  if (norms.length > 0) {
+    figures.push(
+      maker.figure(
+        await curveChart({ series: norms, yTitle: "gradient norm" }),
+        "Gradient norm before clipping.",
+        `${faint}${seeds}`,
+        describeEnds("Gradient norm over training steps", norms),
+      ),
+    );
+  }
+  return figures;
+}
+
+function seriesOf(arms: readonly LabelledArm[], pick: (line: StepRecord) => number | undefined): CurveSeries[] {
+  return arms.flatMap(({ label, colour, repetitions }) => {
+    const curves = repetitions
+      .map(({ metrics }) =>
+        metrics.flatMap((line): CurvePoint[] => {
+          const value = pick(line);
+          return value === undefined ? [] : [{ step: line.step, value }];
+        }),
+      )
+      .filter(({ length }) => length > 0);
+    return curves.length === 0 ? [] : [{ label, colour, repetitions: curves }];
+  });
+}
+
+function pairedSeries(group: RunGroup): CurveSeries[] {
+  const control = group.arms.find(({ isControl }) => isControl);
+  if (control === undefined) return [];
+  return group.arms.flatMap((arm) => {
+    if (arm.isControl) return [];
+    const curves = arm.repetitions
+      .map((repetition, i) => {
+        const yardstick = new Map(control.repetitions[i]!.metrics.map((line) => [line.step, line.denoising_loss]));
+        return repetition.metrics.flatMap((line): CurvePoint[] => {
+          const other = yardstick.get(line.step);
+          return other === undefined ? [] : [{ step: line.step, value: line.denoising_loss - other }];
+        });
+      })
+      .filter(({ length }) => length > 0);
+    return curves.length === 0 ? [] : [{ label: arm.label, colour: arm.colour, repetitions: curves }];
+  });
+}
+
+function describeEnds(what: string, series: readonly CurveSeries[]): string {
+  const ends = series.map(({ label, repetitions }) => {
+    const last = repetitions[0]!.slice(-Math.max(1, Math.round(repetitions[0]!.length / 10)));
+    const mean = last.reduce((sum, { value }) => sum + value, 0) / last.length;
+    return `${label} ends at ${formatNumber(mean)}`;
+  });
+  return `${what}: ${ends.join(", ")}.`;
+}
+
+/** One bar chart a metric: the gain of each arm over its control. Metrics without gains leave no chart. */
+export async function gainFigures(groups: readonly RunGroup[], maker: FigureMaker): Promise<Html[]> {
+  const rows = groups.flatMap((group) => {
+    const name = evaluationNames(group.runs[0]!)[0];
+    if (name === undefined) return [];
+    return summarizeSeeds(group, name).map((row, i) => ({ ...row, colour: group.arms[i]!.colour }));
+  });
+  const metrics = rows.flatMap(({ cells }) => cells.map(({ metric }) => metric));
+  const figures: Html[] = [];
+  for (const key of new Set(metrics.map((metric) => metric.key))) {
+    const metric = metrics.find((one) => one.key === key)!;
+    const bars = rows.flatMap(({ label, colour, cells }): GainBar[] => {
+      const cell = cells.find((one) => one.metric.key === key);
+      if (cell?.relative == null) return [];
+      const { mean, std } = cell.relative;
+      return [{ label, colour, percent: mean * 100, std: std === null ? null : std * 100, text: formatPercent(mean) }];
+    });
+    if (bars.length === 0) continue;
+    const words = bars.map(({ label, text }) => `${label} ${text}`).join(", ");
+    figures.push(
+      maker.figure(
+        await gainChart(bars),
+        `${metric.label}.`,
+        bars.some(({ std }) => std !== null) ? "Rule: one standard deviation over seeds." : "",
+        `Gain in ${metric.label} over the control, positive is better: ${words}.`,
+      ),
+    );
+  }
+  return figures;
+}
+
+/** Spatial structure of the targets against the gain of the arms that were aligned to them; empty with fewer than three arms. */
+export async function structureFigures(run: RunRecord, group: RunGroup, maker: FigureMaker): Promise<Html[]> {
+  const name = evaluationNames(run)[0];
+  if (run.targets === null || name === undefined) return [];
+  const { targets } = run.targets;
+  const rows = summarizeSeeds(group, name);
+  const figures: Html[] = [];
+  for (const [key, title] of [
+    ["lds", "LDS"],
+    ["rmsc", "RMSC"],
+  ] as const) {
+    const points = group.arms.flatMap(({ label, colour, repetitions }, i) => {
+      const align = repetitions[0]!.align;
+      const alpha = (align?.["spatialNorm"] as number | null | undefined) ?? null;
+      const target = targets.find((one) => one.target === align?.target && one.spatialNorm === alpha);
+      const gain = rows[i]!.cells.find(({ metric }) => metric.key === "frechet_distance")?.relative?.mean;
+      const structure = target?.metrics[key];
+      return structure == null || gain == null ? [] : [{ label, colour, x: structure, y: gain * 100 }];
+    });
+    if (points.length < 3 || new Set(points.map(({ x }) => x)).size < 3) continue;
+    figures.push(
+      maker.figure(
+        await scatterChart(points, { x: `${title} of the target`, y: "gain in Fréchet distance, %" }),
+        `${title} against gain.`,
+        `${points.length} arms: too few for a correlation.`,
+        `${title} of the target and gain in Fréchet distance: ${points.map(({ label, x, y }) => `${label} ${formatNumber(x, 3)} and ${formatPercent(y / 100)}`).join(", ")}.`,
+      ),
+    );
+  }
+  return figures;
+}

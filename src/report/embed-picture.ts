@@ -1,0 +1,51 @@
+import { readFile } from "node:fs/promises";
+import sharp from "sharp";
+import { fileError } from "../../data/atomic.js";
+import { DataError } from "../../data/errors.js";
+
+/** A picture inside a page. */
+export interface EmbeddedPicture {
+  /** `data:image/png;base64,…` */
+  readonly uri: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** The picture was made smaller to keep the page light. */
+  readonly isReduced: boolean;
+}
+
+/**
+ * A PNG file as a data URI. Pictures wider than `mostPx` are made smaller; the others go in byte for byte.
+ *
+ * @throws {DataError} the file is missing or no picture.
+ */
+export async function embedPicture(file: string, mostPx = 1200): Promise<EmbeddedPicture> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(file);
+  } catch (error) {
+    throw fileError(error, "cannot read", file);
+  }
+  return embedBytes(bytes, file, mostPx);
+}
+
+/** As {@link embedPicture}, for bytes of a PNG; `name` is for messages. */
+export async function embedBytes(bytes: Uint8Array, name: string, mostPx = 1200): Promise<EmbeddedPicture> {
+  try {
+    const { width, height, format } = await sharp(bytes).metadata();
+    if (format === "png" && width <= mostPx) {
+      await sharp(bytes).stats(); // decodes all of it: a torn file must not get into the report
+      return { uri: dataUri(bytes), widthPx: width, heightPx: height, isReduced: false };
+    }
+    const { data, info } = await sharp(bytes)
+      .resize({ width: Math.min(width, mostPx) })
+      .png({ compressionLevel: 9 })
+      .toBuffer({ resolveWithObject: true });
+    return { uri: dataUri(data), widthPx: info.width, heightPx: info.height, isReduced: width > mostPx };
+  } catch (cause) {
+    throw new DataError(`${name}: not a readable picture`, { hint: "remove it and make it again", cause });
+  }
+}
+
+function dataUri(bytes: Uint8Array): string {
+  return `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
+}

@@ -1,0 +1,115 @@
+/** The style of a report: light and dark, screen and print; no font or picture from outside. */
+export const STYLE = `
+:root {
+  color-scheme: light dark;
+  --page: #fcfcfb; --panel: #ffffff; --ink: #1b1d22; --soft: #5b6069; --line: #dcdde0; --strong: #1b1d22;
+  --accent: #0b5fa5; --good: #0a6b3d; --bad: #a8321a; --best: #e9f4ec; --tint: #f3f4f5;
+  --series-1: #0067b1; --series-2: #c44d00; --series-3: #007a5a; --series-4: #a62c7c;
+  --series-5: #7a5b00; --series-6: #5a46b8; --series-7: #00808f;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --page: #14161a; --panel: #1a1d22; --ink: #e7e8ea; --soft: #a2a8b1; --line: #343941; --strong: #cfd3d8;
+    --accent: #7ec0ff; --good: #6fd49b; --bad: #ff9d82; --best: #17301f; --tint: #20242a;
+    --series-1: #63b6ff; --series-2: #ff9455; --series-3: #45cf9f; --series-4: #f08ac4;
+    --series-5: #dfc052; --series-6: #b3a4ff; --series-7: #54d3e3;
+  }
+}
+* { box-sizing: border-box; }
+html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
+@media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
+body {
+  margin: 0; background: var(--page); color: var(--ink);
+  font: 16px/1.55 "Inter", "Source Sans 3", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
+  font-feature-settings: "tnum"; font-variant-numeric: tabular-nums;
+}
+main, header, footer { max-width: 1120px; margin: 0 auto; padding: 0 28px; }
+header { padding-top: 44px; }
+.skip { position: absolute; left: -9999px; }
+.skip:focus { left: 12px; top: 12px; background: var(--panel); padding: 6px 12px; z-index: 2; }
+a { color: var(--accent); text-underline-offset: 2px; }
+:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
+.kicker { font-size: 13px; letter-spacing: .09em; text-transform: uppercase; color: var(--soft); margin: 0; }
+h1 { font-size: 34px; line-height: 1.15; letter-spacing: -.015em; margin: 6px 0 10px; font-weight: 680; overflow-wrap: anywhere; }
+h2 { font-size: 23px; letter-spacing: -.01em; margin: 56px 0 6px; font-weight: 660; scroll-margin-top: 20px; }
+h3 { font-size: 17px; margin: 30px 0 6px; font-weight: 640; overflow-wrap: anywhere; }
+p { margin: 8px 0; max-width: 76ch; }
+.facts { color: var(--soft); margin: 0; max-width: none; font-size: 15px; }
+.facts span + span::before { content: "·"; margin: 0 .5em; }
+.verdict { border-left: 4px solid var(--accent); padding: 4px 0 4px 20px; margin: 30px 0 18px; }
+.verdict p { font-size: 20px; line-height: 1.45; margin: 0; max-width: 68ch; }
+.verdict p + p { margin-top: 12px; }
+.caveats { color: var(--soft); font-size: 15px; padding-left: 20px; margin: 8px 0 0; max-width: 92ch; }
+.caveats li { margin: 3px 0; }
+nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 22px; padding: 12px 0; margin: 28px 0 0; border-block: 1px solid var(--line); font-size: 15px; }
+nav a { text-decoration: none; }
+nav a:hover { text-decoration: underline; }
+.note { color: var(--soft); font-size: 14.5px; }
+.scroll { overflow-x: auto; margin: 14px 0 6px; }
+table { border-collapse: collapse; width: 100%; font-size: 15px; border-block: 2px solid var(--strong); }
+caption { text-align: left; color: var(--soft); font-size: 14px; padding: 0 0 9px; max-width: 108ch; line-height: 1.45; }
+th, td { padding: 9px 12px; text-align: right; vertical-align: top; }
+th { font-weight: 620; }
+thead th { border-bottom: 1px solid var(--strong); white-space: nowrap; vertical-align: bottom; }
+thead small { display: block; font-weight: 400; color: var(--soft); }
+th[scope="row"], th.first { text-align: left; padding-left: 4px; }
+tbody tr + tr > * { border-top: 1px solid var(--line); }
+tbody tr.floor > * { border-top: 1px solid var(--strong); color: var(--soft); font-weight: 400; }
+td.text, th.text { text-align: left; }
+td.best { background: var(--best); }
+td.best data { font-weight: 700; }
+td small, th small { display: block; font-size: 12.5px; line-height: 1.4; font-weight: 400; color: var(--soft); }
+th[scope="row"] small { max-width: 46ch; }
+.better { color: var(--good); }
+.worse { color: var(--bad); }
+td small.better { color: var(--good); }
+td small.worse { color: var(--bad); }
+.none { color: var(--soft); font-style: italic; }
+.name { overflow-wrap: anywhere; }
+.swatch { width: 26px; height: 10px; margin-right: 8px; vertical-align: middle; overflow: visible; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 22px; list-style: none; padding: 0; margin: 14px 0 4px; font-size: 14.5px; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 26px 34px; margin: 10px 0; }
+.charts.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+figure { margin: 0; min-width: 0; }
+figcaption { font-size: 14px; color: var(--soft); line-height: 1.45; margin-top: 6px; }
+figcaption strong { color: var(--ink); font-weight: 620; overflow-wrap: anywhere; }
+figure.chart svg { display: block; width: 100%; height: auto; max-width: 620px; color: var(--ink); }
+figure.chart figcaption { margin: 0 0 4px; }
+.sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 28px 26px; margin: 16px 0; }
+.sheets img { width: 100%; height: auto; image-rendering: pixelated; display: block; border: 1px solid var(--line); background: #fff; }
+.targets { margin: 14px 0; width: auto; border: 0; }
+.targets th, .targets td { padding: 3px 5px; border: 0; text-align: center; }
+.targets tbody tr + tr > * { border: 0; }
+.targets thead th { border: 0; font-size: 13.5px; white-space: normal; }
+.targets th[scope="row"] { text-align: left; vertical-align: middle; padding-right: 14px; font-size: 14px; }
+.targets img { width: 112px; height: 112px; image-rendering: pixelated; display: block; border-radius: 2px; }
+.bar { display: flex; align-items: center; gap: 10px; font-size: 13.5px; color: var(--soft); }
+.bar i { width: 180px; height: 12px; border-radius: 2px; print-color-adjust: exact; -webkit-print-color-adjust: exact;
+  background: linear-gradient(90deg, #440154, #482878, #3e4989, #31688e, #26828e, #1f9e89, #35b779, #6ece58, #b5de2b, #fde725); }
+details { margin: 12px 0; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); }
+summary { padding: 9px 14px; cursor: pointer; font-weight: 560; font-size: 15px; overflow-wrap: anywhere; }
+details > :not(summary) { margin-inline: 14px; }
+pre { overflow-x: auto; background: var(--tint); padding: 12px 14px; border-radius: 6px; font: 13px/1.5 ui-monospace, "SFMono-Regular", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; margin: 10px 0 14px; tab-size: 2; }
+code { font: .9em ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", Menlo, Consolas, monospace; background: var(--tint); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }
+pre code { padding: 0; background: none; font-size: 1em; overflow-wrap: normal; }
+.cite { padding-left: 20px; font-size: 15px; }
+.cite li { margin: 5px 0; }
+footer { color: var(--soft); font-size: 14px; margin-top: 60px; padding-top: 14px; padding-bottom: 40px; }
+footer::before { content: ""; display: block; border-top: 1px solid var(--line); margin-bottom: 14px; }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+@media (max-width: 640px) { main, header, footer { padding-inline: 16px; } h1 { font-size: 27px; } .verdict p { font-size: 18px; } }
+@media print {
+  :root { color-scheme: light; --page: #fff; --panel: #fff; --ink: #000; --soft: #444; --line: #ccc; --strong: #000; --accent: #0b4f8a;
+    --good: #0a6b3d; --bad: #a8321a; --best: #e9f4ec; --tint: #f5f5f5;
+    --series-1: #0067b1; --series-2: #c44d00; --series-3: #007a5a; --series-4: #a62c7c; --series-5: #7a5b00; --series-6: #5a46b8; --series-7: #00808f; }
+  body { font-size: 10.5pt; }
+  nav, .skip { display: none; }
+  figure, tr, .verdict { break-inside: avoid; }
+  h2, h3 { break-after: avoid; }
+  details { border: 0; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+  pre { white-space: pre-wrap; overflow-wrap: anywhere; }
+  td.best { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+  .scroll { overflow: visible; }
+}
+`;

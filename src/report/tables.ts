@@ -1,0 +1,215 @@
+/** @file The tables of a report, as HTML. Every number stands with the conditions it was measured under. */
+import { seriesColour, seriesDash } from "./charts.js";
+import { type ComparedArm, type Comparison, describeConditions, type MetricCell } from "./compare-arms.js";
+import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
+import { formatCount, formatNumber, formatPercent, formatSeconds, formatSigned } from "./format-number.js";
+import { type Html, html } from "./html.js";
+import type { Gain, MetricInfo } from "./metrics.js";
+import type { ArmRecord } from "./read-run.js";
+import type { TargetsRecord } from "./records.js";
+import type { LabelledArm, RunGroup } from "./run-groups.js";
+import { type SeedCell, type SeedRow, spreadOf, summarizeSeeds } from "./seed-summary.js";
+
+/** The line that an arm has in the charts. */
+export function swatch(colour: number | null): Html {
+  return html`<svg class="swatch" viewBox="0 0 26 10" aria-hidden="true"><line x1="0" y1="5" x2="26" y2="5" stroke="${seriesColour(colour)}" stroke-width="2.6" stroke-dasharray="${dashes(colour)}"/></svg>`;
+}
+
+function dashes(colour: number | null): string {
+  const dash = seriesDash(colour);
+  return dash[1] === 0 ? "none" : dash.join(" ");
+}
+
+/** An exact number, shown rounded. */
+function exact(value: number, shown: string): Html {
+  return html`<data value="${value}" title="${value}">${shown}</data>`;
+}
+
+function arrow({ direction }: MetricInfo): Html {
+  if (direction === null) return html`<small>direction unknown</small>`;
+  return direction === "lower" ? html`<small>↓ lower is better</small>` : html`<small>↑ higher is better</small>`;
+}
+
+function metricHead(metrics: readonly MetricInfo[]): Html[] {
+  return metrics.map(
+    (metric) => html`<th scope="col"><abbr title="${metric.meaning}">${metric.label}</abbr>${arrow(metric)}</th>`,
+  );
+}
+
+/** A gain in words and numbers: never by colour alone. */
+function gainText({ absolute, relative }: Gain): Html {
+  const word = absolute > 0 ? "better" : absolute < 0 ? "worse" : "equal";
+  const mark = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "＝";
+  const share = relative === null ? "" : ` (${formatPercent(relative)})`;
+  return html`<small class="gain ${word}" data-gain="${absolute}"><span aria-hidden="true">${mark}</span> ${formatSigned(absolute)}${share} <span class="hidden">${word} than the control</span></small>`;
+}
+
+/** Metrics of the arms of one run by one evaluation. */
+export function metricsTable(comparison: Comparison, arms: readonly LabelledArm[], caption: string): Html {
+  const { metrics, floor, control } = comparison;
+  const gainNote =
+    control === null
+      ? "There is no control arm, so there are no gains."
+      : "Gains are over the control of the same run, in units of the metric and in per cent of the control’s value; positive is better.";
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="metrics">
+<caption>${caption} ${gainNote} The best value of each column is marked; rest the pointer on a number to see all its digits.</caption>
+<thead><tr><th scope="col" class="first">Arm<small>how it was measured</small></th>${metricHead(metrics)}</tr></thead>
+<tbody>${comparison.arms.map((row, i) => metricsRow(row, arms[i]!, metrics))}${floor === null ? "" : floorRow(floor, comparison)}</tbody>
+</table></div>`;
+}
+
+function metricsRow(row: ComparedArm, { label, colour, isControl }: LabelledArm, metrics: readonly MetricInfo[]): Html {
+  const head = html`<span class="name">${swatch(colour)}${label}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
+  if (row.evaluation === null) {
+    return html`<tr><th scope="row">${head}</th><td class="text none" colspan="${metrics.length}">not evaluated</td></tr>`;
+  }
+  const unlike =
+    row.unlike.length === 0 ? "" : html`<small class="worse">measured differently: ${row.unlike.join(", ")}</small>`;
+  return html`<tr><th scope="row">${head}<small>${describeConditions(row.evaluation)}</small>${unlike}</th>${row.cells.map(metricCell)}</tr>`;
+}
+
+function metricCell(cell: MetricCell): Html {
+  if (cell.value === null) return html`<td><span class="none" title="${cell.missing}">not measured</span></td>`;
+  const spread =
+    cell.spread === null ? "" : html` <span title="${cell.metric.spread}">± ${formatNumber(cell.spread, 2)}</span>`;
+  const best = cell.isBest ? html`<span class="hidden"> best</span>` : "";
+  return html`<td class="${cell.isBest ? "best" : ""}">${exact(cell.value, formatNumber(cell.value))}${spread}${best}${cell.gain === null ? "" : gainText(cell.gain)}</td>`;
+}
+
+function floorRow(floor: Readonly<Record<string, number | null>>, { metrics, arms }: Comparison): Html {
+  const evaluation = arms.find((row) => row.evaluation !== null && row.evaluation.floor !== null)?.evaluation;
+  const conditions = evaluation
+    ? `${evaluation.network.proxy ? `${evaluation.network.name} (proxy)` : evaluation.network.name} · ${evaluation.samples} other real images against ${evaluation.reference} real`
+    : "";
+  return html`<tr class="floor"><th scope="row">real images<small>what a perfect model would score: ${conditions}</small></th>${metrics.map(
+    ({ key }) => {
+      const value = floor[key] ?? null;
+      return value === null
+        ? html`<td><span class="none">not measured</span></td>`
+        : html`<td>${exact(value, formatNumber(value))}</td>`;
+    },
+  )}</tr>`;
+}
+
+/** Means over seeds. */
+export function seedTable(group: RunGroup, name: string, caption: string): Html {
+  const rows = summarizeSeeds(group, name);
+  const metrics = rows[0]?.cells.map(({ metric }) => metric) ?? [];
+  const evaluation = group.arms
+    .flatMap(({ repetitions }) => repetitions.flatMap(({ evaluations }) => evaluations))
+    .find((one) => one.name === name)?.record;
+  const conditions = evaluation === undefined ? "" : ` Each number: ${describeConditions(evaluation)}.`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="metrics">
+<caption>${caption} Mean ± standard deviation (n − 1) over ${group.runs.length} seeds. A gain is the mean of the differences from the control of the same seed; positive is better.${conditions}</caption>
+<thead><tr><th scope="col" class="first">Arm</th>${metricHead(metrics)}</tr></thead>
+<tbody>${rows.map((row, i) => seedRow(row, group.arms[i]!, rows))}</tbody>
+</table></div>`;
+}
+
+function seedRow({ cells }: SeedRow, { label, colour, isControl }: LabelledArm, rows: readonly SeedRow[]): Html {
+  const head = html`<span class="name">${swatch(colour)}${label}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
+  return html`<tr><th scope="row">${head}</th>${cells.map((cell, m) => seedCell(cell, isBestMean(cell, m, rows)))}</tr>`;
+}
+
+function isBestMean({ value, metric }: SeedCell, m: number, rows: readonly SeedRow[]): boolean {
+  const means = rows.map(({ cells }) => cells[m]?.value?.mean).filter((mean) => mean !== undefined);
+  if (value === null || metric.direction === null || means.length < 2) return false;
+  return value.mean === (metric.direction === "lower" ? Math.min(...means) : Math.max(...means));
+}
+
+function seedCell({ value, gain, relative, wins }: SeedCell, isBest: boolean): Html {
+  if (value === null) return html`<td><span class="none">not measured</span></td>`;
+  const spread = value.std === null ? "" : ` ± ${formatNumber(value.std, 2)}`;
+  const share = relative === null ? "" : ` (${formatPercent(relative.mean)})`;
+  const word = gain === null || gain.mean === 0 ? "" : gain.mean > 0 ? "better" : "worse";
+  const said =
+    gain === null
+      ? ""
+      : html`<small class="gain ${word}" data-gain="${gain.mean}"><span aria-hidden="true">${gain.mean > 0 ? "▲" : "▼"}</span> ${formatSigned(gain.mean)}${gain.std === null ? "" : ` ± ${formatNumber(gain.std, 2)}`}${share} <span class="hidden">${word} than the control</span></small><small>better in ${wins} of ${gain.count}</small>`;
+  return html`<td class="${isBest ? "best" : ""}">${exact(value.mean, formatNumber(value.mean))}${spread}${said}</td>`;
+}
+
+/** What training came to: last losses and what a step costs. */
+export function trainingTable(group: RunGroup): Html {
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Training"><table>
+<caption>Training. Losses are means over the last tenth of the logged steps${group.runs.length > 1 ? " and over seeds" : ""}. Arms of one run see the same images, noise and times from the same first weights.</caption>
+<thead><tr><th scope="col" class="first">Arm</th><th scope="col">Steps</th><th scope="col">Denoising loss<small>↓ lower is better</small></th><th scope="col">Alignment loss<small>−1 is perfect</small></th><th scope="col">Gradient norm<small>before clipping</small></th><th scope="col">A step<small>median</small></th><th scope="col">All steps</th></tr></thead>
+<tbody>${group.arms.map(trainingRow)}</tbody>
+</table></div>`;
+}
+
+function trainingRow({ label, colour, repetitions }: LabelledArm): Html {
+  const head = html`<th scope="row"><span class="name">${swatch(colour)}${label}</span></th>`;
+  const logged = repetitions.filter(({ metrics }) => metrics.length > 0);
+  if (logged.length === 0) return html`<tr>${head}<td class="text none" colspan="6">nothing logged</td></tr>`;
+  const end = (key: "denoising_loss" | "alignment_loss" | "grad_norm") => {
+    const means = logged.map((arm) => lastMean(arm, key)).filter((mean) => mean !== null);
+    const spread = spreadOf(means);
+    if (spread === null) return html`<td>–</td>`;
+    return html`<td>${exact(spread.mean, formatNumber(spread.mean))}${spread.std === null ? "" : ` ± ${formatNumber(spread.std, 2)}`}</td>`;
+  };
+  const seconds = logged.flatMap(({ metrics }) => metrics.map((one) => one.seconds)).sort((a, b) => a - b);
+  const median = seconds[Math.floor(seconds.length / 2)]!;
+  const steps = Math.max(...logged.map(({ metrics }) => metrics.at(-1)!.step));
+  const isComplete = logged.every(({ metrics }) => metrics.length === metrics.at(-1)!.step);
+  const total = isComplete ? formatSeconds(seconds.reduce((sum, one) => sum + one, 0) / logged.length) : null;
+  return html`<tr>${head}<td>${formatCount(steps)}</td>${end("denoising_loss")}${end("alignment_loss")}${end("grad_norm")}<td>${exact(median, formatSeconds(median))}</td><td>${total ?? html`<abbr title="not every step was logged">about ${formatSeconds(median * steps)}</abbr>`}</td></tr>`;
+}
+
+function lastMean({ metrics }: ArmRecord, key: "denoising_loss" | "alignment_loss" | "grad_norm"): number | null {
+  const last = metrics.slice(-Math.max(1, Math.round(metrics.length / 10))).map((one) => one[key]);
+  const values = last.filter((value) => value !== undefined);
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Only the settings in which arms or experiments differ: one column an arm. */
+export function differenceTable(groups: readonly RunGroup[]): Html {
+  const columns = groups.flatMap((group) => {
+    const { arms: _, ...shared } = group.runs[0]!.experiment;
+    const settings = [...flattenSettings(shared)].filter(([key]) => key !== "name" && key !== "seed");
+    return group.arms.map((arm) => ({
+      label: arm.label,
+      settings: new Map([...settings, ...alignmentOf(arm)]),
+    }));
+  });
+  const keys = differingKeys(columns.map(({ settings }) => settings));
+  if (keys.length === 0) return html`<p>The arms differ in no setting.</p>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Settings that differ"><table>
+<caption>The settings in which the arms differ; all others are the same everywhere. A dash: not set.</caption>
+<thead><tr><th scope="col" class="first">Setting</th>${columns.map(({ label }) => html`<th scope="col" class="text"><span class="name">${label}</span></th>`)}</tr></thead>
+<tbody>${keys.map((key) => html`<tr><th scope="row"><code>${key}</code></th>${columns.map(({ settings }) => html`<td class="text">${showSetting(settings.get(key))}</td>`)}</tr>`)}</tbody>
+</table></div>`;
+}
+
+function alignmentOf({ repetitions }: LabelledArm): [string, unknown][] {
+  const { align } = repetitions[0]!;
+  return align === null ? [["target", "none"]] : [...flattenSettings(align)];
+}
+
+/** Spatial structure of the targets. */
+export function targetsTable({ targets, protocol }: TargetsRecord): Html {
+  const columns = [
+    ["lds", "LDS", "local minus distant similarity"],
+    ["cds", "CDS", "how fast similarity falls with distance"],
+    ["srss", "SRSS", "similarity within a region minus to the far background"],
+    ["rmsc", "RMSC", "contrast of the tokens"],
+  ] as const;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Spatial structure"><table>
+<caption>Spatial structure of the targets: ${protocol}. In the iREPA paper more structure goes with better generation.</caption>
+<thead><tr><th scope="col" class="first">Target</th><th scope="col">Channels</th>${columns.map(([, label, meaning]) => html`<th scope="col"><abbr title="${meaning}">${label}</abbr></th>`)}<th scope="col">Variance shown<small>by three colours</small></th></tr></thead>
+<tbody>${targets.map(
+    ({ target, spatialNorm, dim, metrics, explained }) =>
+      html`<tr><th scope="row"><span class="name">${targetLabel(target, spatialNorm)}</span></th><td>${dim}</td>${columns.map(
+        ([key]) => {
+          const value = metrics[key];
+          return html`<td>${value === null ? html`<span class="none">not measured</span>` : exact(value, value.toFixed(3).replace("-", "−"))}</td>`;
+        },
+      )}<td>${explained === null ? "–" : formatPercent(explained).replace("+", "")}</td></tr>`,
+  )}</tbody>
+</table></div>`;
+}
+
+/** A target with its normalization. */
+export function targetLabel(target: string, spatialNorm: number | null): string {
+  return spatialNorm === null ? target : `${target}, spatial norm ${spatialNorm}`;
+}
