@@ -1,9 +1,10 @@
 /**
  * @file A function of (state, inputs) compiled into one native graph that keeps its state between runs.
  *
- * State lives in two sets of buffers. A run reads one set and writes the other, then they change places: no run allocates or
- * copies state, and one that fails leaves the state as it was. State that the function returns as it came (a frozen
- * parameter) has one buffer and costs nothing.
+ * State that is only updated element by element (an optimizer, a moving average) is updated in place, by loops that run after
+ * the graph. Other state lives in two sets of buffers: a run reads one and writes the other, then they change places. So no
+ * run allocates or copies state, and one that fails leaves it as it was. State that the function returns as it came (a frozen
+ * parameter) costs nothing.
  */
 import tf from "@tensorflow/tfjs";
 import { encodeOnnx, type NamedOutput } from "./encode-onnx.js";
@@ -11,6 +12,7 @@ import { CompileError, DeviceError, SignatureError } from "./errors.js";
 import { repairSecondDerivatives } from "./gradients.js";
 import { sameShape, sizeOf } from "./graph.js";
 import { registerAllKernels } from "./kernels/index.js";
+import { planUpdates, type ScalarSource, type UpdatePlan } from "./plan-updates.js";
 import {
   type HostTensor,
   type HostTensors,
@@ -22,7 +24,8 @@ import {
   runSession,
   type Session,
 } from "./session.js";
-import { checkValues, dtypeOf, type Signature, signatureOf, type Tensors } from "./signature.js";
+import { checkValues, dtypeOf, type Signature, signatureOf, type TensorSpec, type Tensors } from "./signature.js";
+import { layOutUpdates, type StateMemory } from "./state-memory.js";
 import { graphValue, trace } from "./tracer.js";
 
 /** `cpu`: compiled, native. `tfjs-cpu`: the same function run eagerly by TensorFlow.js; slow, an oracle. */
@@ -103,15 +106,27 @@ export async function compileStep(
       signature: signatureOf(step.outputs),
     };
   });
+  const plan = planUpdates(graph, result.given, result.next, Object.values(result.outputs));
   const changing = Object.keys(signature.state).filter((key) => result.next[key] !== result.given[key]);
+  const swapped = changing.filter((key) => !plan.keys.has(key));
   const wanted: NamedOutput[] = [
-    ...changing.map((key) => ({ name: `next/${key}`, value: result.next[key]! })),
+    ...swapped.map((key) => ({ name: `next/${key}`, value: result.next[key]! })),
     ...Object.entries(result.outputs).map(([key, value]) => ({ name: `out/${key}`, value })),
+    ...[...plan.edges].map(([edge, value]) => ({ name: edge, value })),
   ];
   if (wanted.length === 0) throw new CompileError("CompileError", `${name}: the function changes and returns nothing`);
   const { model, nodes } = encodeOnnx(graph, wanted, name);
   const session = await openSession(model, options.threads === undefined ? {} : { threads: options.threads });
-  return new NativeStep(name, signature, result.signature, nodes, session, new Set(changing));
+  return new NativeStep(
+    name,
+    signature,
+    result.signature,
+    nodes,
+    session,
+    swapped,
+    plan,
+    await layOutUpdates(plan.loops),
+  );
 }
 
 function checkNextState(name: string, next: Tensors, state: Signature): void {
@@ -141,28 +156,40 @@ const copyOf = (value: HostTensor): HostTensor => ({ data: value.data.slice(), s
 
 class NativeStep implements CompiledStep {
   private readonly sides: readonly [Record<string, NativeTensor>, Record<string, NativeTensor>];
+  private readonly edges: Record<string, NativeTensor | null>;
   private current: 0 | 1 = 0;
   private running = false;
   private released = false;
 
+  /**
+   * @param swapped state that the graph computes: it has two sides.
+   * @param memory  state that loops update in place, and what the graph computes for them.
+   */
   constructor(
     readonly name: string,
     readonly signature: StepSignature,
     readonly outputs: Signature,
     readonly nodes: number,
     private readonly session: Session,
-    private readonly changing: ReadonlySet<string>,
+    private readonly swapped: readonly string[],
+    { edges }: UpdatePlan,
+    private readonly memory: StateMemory,
   ) {
-    const side = (other?: Record<string, NativeTensor>): Record<string, NativeTensor> =>
-      Object.fromEntries(
-        Object.entries(signature.state).map(([key, spec]) => {
-          const shared = other !== undefined && !changing.has(key) ? other[key] : undefined;
-          const dtype = dtypeOf(spec);
-          return [key, shared ?? ortTensor(dtype, hostArray(dtype, sizeOf(spec.shape)), spec.shape)];
-        }),
+    const tensor = (key: string, { shape, ...spec }: TensorSpec): NativeTensor =>
+      ortTensor(
+        dtypeOf({ shape, ...spec }),
+        memory.state[key] ?? hostArray(dtypeOf({ shape, ...spec }), sizeOf(shape)),
+        shape,
       );
-    const first = side();
-    this.sides = [first, side(first)];
+    const first = Object.fromEntries(Object.entries(signature.state).map(([key, spec]) => [key, tensor(key, spec)]));
+    const second = { ...first, ...Object.fromEntries(swapped.map((key) => [key, tensor(key, signature.state[key]!)])) };
+    this.sides = [first, second];
+    this.edges = Object.fromEntries(
+      [...edges].map(([edge, { shape }]) => {
+        const array = memory.edges[edge];
+        return [edge, array === undefined ? null : ortTensor("float32", array, shape)];
+      }),
+    );
   }
 
   setState(values: HostTensors): void {
@@ -195,12 +222,22 @@ class NativeStep implements CompiledStep {
     for (const [key, spec] of Object.entries(this.signature.inputs)) {
       if (known.has(`in/${key}`)) feeds[`in/${key}`] = ortTensor(dtypeOf(spec), inputs[key]!.data, spec.shape);
     }
-    const fetches: Record<string, NativeTensor | null> = {};
-    for (const key of this.changing) fetches[`next/${key}`] = next[key]!;
+    const fetches: Record<string, NativeTensor | null> = { ...this.edges };
+    for (const key of this.swapped) fetches[`next/${key}`] = next[key]!;
     for (const key of Object.keys(this.outputs)) fetches[`out/${key}`] = null;
     this.running = true;
     try {
       const results = await runSession(this.session, feeds, fetches, this.name);
+      const numberOf = (source: ScalarSource): number => {
+        if ("constant" in source) return source.constant;
+        if ("edge" in source) return hostTensor(results[source.edge]!).data[0]!;
+        const [room, key] = [
+          source.input.slice(0, source.input.indexOf("/")),
+          source.input.slice(source.input.indexOf("/") + 1),
+        ];
+        return (room === "in" ? inputs[key]! : hostTensor(now[key]!)).data[0]!;
+      };
+      this.memory.update((loop) => loop.scalars.map(numberOf));
       this.current = this.current === 0 ? 1 : 0;
       return Object.fromEntries(Object.keys(this.outputs).map((key) => [key, hostTensor(results[`out/${key}`]!)]));
     } finally {

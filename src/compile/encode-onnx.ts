@@ -24,7 +24,7 @@ export interface NamedOutput {
 /**
  * Encode what `outputs` need.
  *
- * @param name shown in ONNX Runtime's messages.
+ * @param name shown in ONNX Runtime's messages. Inputs that nothing needs are left out.
  * @returns the model's bytes and the number of nodes in it. An output that is an input or a constant, or is asked for
  * under two names, is copied by an Identity node.
  */
@@ -42,14 +42,13 @@ export function encodeOnnx(
   }
   const nameOf = (value: GraphValue) => renamed.get(value) ?? value.name;
 
-  const constants = new Set<GraphValue>();
-  const note = (value: GraphValue) => value.constant !== undefined && constants.add(value);
-  for (const node of nodes) node.inputs.forEach(note);
-  for (const { value } of copies) note(value);
+  const used = new Set<GraphValue>();
+  for (const node of nodes) for (const input of node.inputs) used.add(input);
+  for (const { value } of copies) used.add(value);
 
   const encoded = [];
   const initializers = [];
-  for (const value of constants) {
+  for (const value of used) {
     const { shape, type, constant } = value;
     if (constant !== undefined && "fill" in constant && sizeOf(shape) > EXPAND_ABOVE) {
       const value1 = { dims: [1], dataType: ELEMENT_TYPE[type], rawData: rawBytes([constant.fill], 1, type) };
@@ -99,7 +98,7 @@ export function encodeOnnx(
       name,
       node: encoded,
       initializer: initializers,
-      input: graph.inputs.map((value) => valueInfo(value.name, value)),
+      input: graph.inputs.filter((value) => used.has(value)).map((value) => valueInfo(value.name, value)),
       output: outputs.map(({ name, value }) => valueInfo(name, value)),
     },
   });
