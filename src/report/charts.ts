@@ -112,7 +112,7 @@ export interface GainBar {
 }
 
 /** Bars of the gain over the control, one an arm; to the right is better. */
-export function gainChart(bars: readonly GainBar[], widthPx = 300): Promise<string> {
+export function gainChart(bars: readonly GainBar[], widthPx = 360): Promise<string> {
   const ends = bars.flatMap(({ percent, std }) => [percent - (std ?? 0), percent + (std ?? 0)]);
   const low = Math.min(0, ...ends);
   const high = Math.max(0, ...ends);
@@ -128,7 +128,7 @@ export function gainChart(bars: readonly GainBar[], widthPx = 300): Promise<stri
     type: "nominal",
     sort: null,
     title: null,
-    axis: { labelLimit: 190, ticks: false, domain: false, labelPadding: 6 },
+    axis: { labelLimit: 340, ticks: false, domain: false, labelPadding: 6 },
   } as const;
   const domain: [number, number] = [low < 0 ? low - room : 0, high > 0 ? high + room : 0];
   const scale = { domain, nice: false };
@@ -192,7 +192,7 @@ export interface ScatterPoint {
 export function scatterChart(
   points: readonly ScatterPoint[],
   titles: { readonly x: string; readonly y: string },
-  widthPx = 300,
+  widthPx = 430,
 ): Promise<string> {
   const x = {
     field: "x",
@@ -210,7 +210,7 @@ export function scatterChart(
   } as const;
   return renderSpec({
     width: widthPx,
-    height: 200,
+    height: 220,
     data: { values: points as ScatterPoint[] },
     layer: [
       {

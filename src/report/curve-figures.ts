@@ -24,14 +24,14 @@ export class FigureMaker {
 
 /** The arms and their lines. */
 export function legend(arms: readonly LabelledArm[]): Html {
-  return html`<ul class="legend" aria-label="Lines of the charts">${arms.map(({ colour, label }) => html`<li>${swatch(colour)}<span class="name">${label}</span></li>`)}</ul>`;
+  const seeds = arms.some(({ repetitions }) => repetitions.length > 1);
+  return html`<ul class="legend" aria-label="Lines of the charts">${arms.map(({ colour, label }) => html`<li>${swatch(colour)}<span class="name">${label}</span></li>`)}</ul>
+<p class="note">Faint: each logged step${seeds && " of each seed"}. Bold: smoothed over a fifteenth of the steps${seeds && ", mean over seeds"}.</p>`;
 }
 
 /** Loss, difference from the control and alignment over training steps; empty where nothing was logged. */
 export async function trainingFigures(groups: readonly RunGroup[], maker: FigureMaker): Promise<Html[]> {
   const arms = groups.flatMap((group) => group.arms);
-  const seeds = groups.some(({ runs }) => runs.length > 1) ? " Mean over seeds." : "";
-  const faint = "Faint: each logged step. Bold: moving average over a fifteenth of the steps.";
   const figures: Html[] = [];
   const denoising = seriesOf(arms, (line) => line.denoising_loss);
   if (denoising.length > 0) {
@@ -39,7 +39,7 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
       maker.figure(
         await curveChart({ series: denoising, yTitle: "denoising loss" }),
         "Denoising loss.",
-        `${faint}${seeds}`,
+        "",
         describeEnds("Denoising loss over training steps", denoising),
       ),
     );
@@ -50,7 +50,7 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
       maker.figure(
         await curveChart({ series: paired, yTitle: "difference from the control", zeroLine: true, raw: false }),
         "Denoising loss minus the control’s.",
-        `Below zero: easier to denoise than without alignment. Both saw the same images, noise and times at each step. Moving average.${seeds}`,
+        "Below zero: denoises better than the control, on the same images, noise and times.",
         describeEnds("Difference in denoising loss from the control over training steps", paired),
       ),
     );
@@ -61,7 +61,7 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
       maker.figure(
         await curveChart({ series: alignment, yTitle: "minus mean cosine" }),
         "Alignment loss.",
-        `−1 is perfect. Targets differ, so levels of different targets do not rank them. ${faint}${seeds}`,
+        "−1 is perfect. Levels of different targets do not rank them.",
         describeEnds("Alignment loss over training steps", alignment),
       ),
     );
@@ -72,7 +72,7 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
       maker.figure(
         await curveChart({ series: norms, yTitle: "gradient norm" }),
         "Gradient norm before clipping.",
-        `${faint}${seeds}`,
+        "",
         describeEnds("Gradient norm over training steps", norms),
       ),
     );

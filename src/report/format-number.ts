@@ -7,6 +7,11 @@ export function formatNumber(value: number, digits = 4): string {
   return text.replace("-", "−");
 }
 
+/** A spread beside its value: two significant digits. */
+export function formatSpread(value: number): string {
+  return formatNumber(value, Math.abs(value) < 1 ? 3 : 2);
+}
+
 /** A difference: as {@link formatNumber}, with its sign always shown. */
 export function formatSigned(value: number, digits = 3): string {
   const text = formatNumber(value, digits);

@@ -23,6 +23,7 @@ export interface SeedCell {
 }
 
 export interface SeedRow {
+  readonly name: string;
   readonly label: string;
   readonly isControl: boolean;
   readonly cells: readonly SeedCell[];
@@ -33,7 +34,8 @@ export function summarizeSeeds(group: RunGroup, name = "evaluation"): SeedRow[] 
   const comparisons = group.runs.map((run) => compareArms(run, name));
   const metrics = comparisons.flatMap((one) => one.metrics);
   const distinct = metrics.filter(({ key }, i) => metrics.findIndex((metric) => metric.key === key) === i);
-  return group.arms.map(({ label, isControl }, a) => ({
+  return group.arms.map(({ name: arm, label, isControl }, a) => ({
+    name: arm,
     label,
     isControl,
     cells: distinct.map((metric): SeedCell => {

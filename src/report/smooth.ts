@@ -10,17 +10,27 @@ export function smoothingWindow(points: number): number {
 }
 
 /**
- * Centred moving average over `window` points; near the ends over the largest window that is still centred, so that a straight
- * line stays what it is.
+ * The least-squares line through the `window` points around each point, taken at that point: inside the curve the centred moving
+ * average, near its ends without the average's bias. A straight line stays what it is.
  *
- * @param window odd.
+ * @param points at equal distances of steps; the line is fitted over their numbers.
+ * @param window odd; all points where there are fewer.
  */
 export function smooth(points: readonly CurvePoint[], window: number): CurvePoint[] {
-  const sums = new Float64Array(points.length + 1);
-  for (const [i, { value }] of points.entries()) sums[i + 1] = sums[i]! + value;
+  const count = Math.min(window, points.length);
   return points.map(({ step }, i) => {
-    const reach = Math.min((window - 1) / 2, i, points.length - 1 - i);
-    return { step, value: (sums[i + reach + 1]! - sums[i - reach]!) / (2 * reach + 1) };
+    const first = Math.min(Math.max(0, i - (count - 1) / 2), points.length - count);
+    const start = Math.floor(first);
+    const middle = (count - 1) / 2;
+    let mean = 0;
+    let slope = 0;
+    let spread = 0;
+    for (let k = 0; k < count; k++) {
+      mean += points[start + k]!.value / count;
+      slope += (k - middle) * points[start + k]!.value;
+      spread += (k - middle) ** 2;
+    }
+    return { step, value: spread === 0 ? mean : mean + (slope / spread) * (i - start - middle) };
   });
 }
 

@@ -23,7 +23,7 @@ body {
   font: 16px/1.55 "Inter", "Source Sans 3", system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
   font-feature-settings: "tnum"; font-variant-numeric: tabular-nums;
 }
-main, header, footer { max-width: 1120px; margin: 0 auto; padding: 0 28px; }
+main, header, footer { max-width: 1200px; margin: 0 auto; padding: 0 28px; }
 header { padding-top: 44px; }
 .skip { position: absolute; left: -9999px; }
 .skip:focus { left: 12px; top: 12px; background: var(--panel); padding: 6px 12px; z-index: 2; }
@@ -60,27 +60,30 @@ td.best { background: var(--best); }
 td.best data { font-weight: 700; }
 td small, th small { display: block; font-size: 12.5px; line-height: 1.4; font-weight: 400; color: var(--soft); }
 th[scope="row"] small { max-width: 46ch; }
+small.gain { white-space: nowrap; }
 .better { color: var(--good); }
 .worse { color: var(--bad); }
-td small.better { color: var(--good); }
+td smallsmall.gain { white-space: nowrap; }
+.better { color: var(--good); }
 td small.worse { color: var(--bad); }
 .none { color: var(--soft); font-style: italic; }
 .name { overflow-wrap: anywhere; }
 .swatch { width: 26px; height: 10px; margin-right: 8px; vertical-align: middle; overflow: visible; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 22px; list-style: none; padding: 0; margin: 14px 0 4px; font-size: 14.5px; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); gap: 26px 34px; margin: 10px 0; }
-.charts.small { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 26px 34px; margin: 10px 0; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 14px; color: var(--soft); line-height: 1.45; margin-top: 6px; }
 figcaption strong { color: var(--ink); font-weight: 620; overflow-wrap: anywhere; }
+figure.chart { display: flex; flex-direction: column; justify-content: space-between; }
 figure.chart svg { display: block; width: 100%; height: auto; max-width: 620px; color: var(--ink); }
 figure.chart figcaption { margin: 0 0 4px; }
-.sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 320px), 1fr)); gap: 28px 26px; margin: 16px 0; }
+.sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(max(230px, (100% - 20px * (var(--columns) - 1)) / var(--columns) - 1px), 1fr)); gap: 26px 20px; margin: 16px 0; }
 .sheets img { width: 100%; height: auto; image-rendering: pixelated; display: block; border: 1px solid var(--line); background: #fff; }
 .targets { margin: 14px 0; width: auto; border: 0; }
+.targets img { margin: 0 auto; }
 .targets th, .targets td { padding: 3px 5px; border: 0; text-align: center; }
 .targets tbody tr + tr > * { border: 0; }
-.targets thead th { border: 0; font-size: 13.5px; white-space: normal; }
+.targets thead th { border: 0; font-size: 12px; font-weight: 400; line-height: 1.3; color: var(--soft); white-space: normal; width: 122px; min-width: 122px; }
 .targets th[scope="row"] { text-align: left; vertical-align: middle; padding-right: 14px; font-size: 14px; }
 .targets img { width: 112px; height: 112px; image-rendering: pixelated; display: block; border-radius: 2px; }
 .bar { display: flex; align-items: center; gap: 10px; font-size: 13.5px; color: var(--soft); }

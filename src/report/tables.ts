@@ -2,7 +2,14 @@
 import { seriesColour, seriesDash } from "./charts.js";
 import { type ComparedArm, type Comparison, describeConditions, type MetricCell } from "./compare-arms.js";
 import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
-import { formatCount, formatNumber, formatPercent, formatSeconds, formatSigned } from "./format-number.js";
+import {
+  formatCount,
+  formatNumber,
+  formatPercent,
+  formatSeconds,
+  formatSigned,
+  formatSpread,
+} from "./format-number.js";
 import { type Html, html } from "./html.js";
 import type { Gain, MetricInfo } from "./metrics.js";
 import type { ArmRecord } from "./read-run.js";
@@ -40,43 +47,59 @@ function metricHead(metrics: readonly MetricInfo[]): Html[] {
 function gainText({ absolute, relative }: Gain): Html {
   const word = absolute > 0 ? "better" : absolute < 0 ? "worse" : "equal";
   const mark = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "＝";
-  const share = relative === null ? "" : ` (${formatPercent(relative)})`;
-  return html`<small class="gain ${word}" data-gain="${absolute}"><span aria-hidden="true">${mark}</span> ${formatSigned(absolute)}${share} <span class="hidden">${word} than the control</span></small>`;
+  const share = relative === null ? formatSigned(absolute) : `${formatPercent(relative)} (${formatSigned(absolute)})`;
+  return html`<small class="gain ${word}" data-gain="${absolute}"><span aria-hidden="true">${mark}</span> ${share} <span class="hidden">${word} than the control</span></small>`;
 }
 
 /** Metrics of the arms of one run by one evaluation. */
 export function metricsTable(comparison: Comparison, arms: readonly LabelledArm[], caption: string): Html {
-  const { metrics, floor, control } = comparison;
+  const { floor, control } = comparison;
+  const metrics = comparison.metrics.filter((_, m) => comparison.arms.some(({ cells }) => cells[m]?.value != null));
   const gainNote =
     control === null
       ? "There is no control arm, so there are no gains."
-      : "Gains are over the control of the same run, in units of the metric and in per cent of the control’s value; positive is better.";
+      : "Gains are over the control of the same run, in per cent of the control’s value and in units of the metric; positive is better.";
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="metrics">
-<caption>${caption} ${gainNote} The best value of each column is marked; rest the pointer on a number to see all its digits.</caption>
+<caption>${caption} ${gainNote} The best value of each column is marked; rest the pointer on a number to see all its digits.${unmeasured(comparison, metrics)}</caption>
 <thead><tr><th scope="col" class="first">Arm<small>how it was measured</small></th>${metricHead(metrics)}</tr></thead>
-<tbody>${comparison.arms.map((row, i) => metricsRow(row, arms[i]!, metrics))}${floor === null ? "" : floorRow(floor, comparison)}</tbody>
+<tbody>${comparison.arms.map((row, i) => metricsRow(row, arms[i]!, metrics))}${floor === null ? "" : floorRow(floor, metrics, comparison)}</tbody>
 </table></div>`;
 }
 
-function metricsRow(row: ComparedArm, { label, colour, isControl }: LabelledArm, metrics: readonly MetricInfo[]): Html {
-  const head = html`<span class="name">${swatch(colour)}${label}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
+/** The metrics that no arm has, and why: a sentence instead of empty columns. */
+function unmeasured({ metrics, arms }: Comparison, shown: readonly MetricInfo[]): string {
+  const said = metrics
+    .filter((metric) => !shown.includes(metric))
+    .map(({ key, label }) => {
+      const cell = arms.flatMap(({ cells }) => cells).find(({ metric }) => metric.key === key);
+      return ` ${label}: not measured${cell?.missing == null || cell.missing === "not measured" ? "" : ` (${cell.missing})`}.`;
+    });
+  return said.join("");
+}
+
+function metricsRow(row: ComparedArm, { name, colour, isControl }: LabelledArm, metrics: readonly MetricInfo[]): Html {
+  const head = html`<span class="name">${swatch(colour)}${name}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
   if (row.evaluation === null) {
     return html`<tr><th scope="row">${head}</th><td class="text none" colspan="${metrics.length}">not evaluated</td></tr>`;
   }
   const unlike =
     row.unlike.length === 0 ? "" : html`<small class="worse">measured differently: ${row.unlike.join(", ")}</small>`;
-  return html`<tr><th scope="row">${head}<small>${describeConditions(row.evaluation)}</small>${unlike}</th>${row.cells.map(metricCell)}</tr>`;
+  return html`<tr><th scope="row">${head}<small>${describeConditions(row.evaluation)}</small>${unlike}</th>${row.cells.filter(({ metric }) => metrics.includes(metric)).map(metricCell)}</tr>`;
 }
 
 function metricCell(cell: MetricCell): Html {
   if (cell.value === null) return html`<td><span class="none" title="${cell.missing}">not measured</span></td>`;
   const spread =
-    cell.spread === null ? "" : html` <span title="${cell.metric.spread}">± ${formatNumber(cell.spread, 2)}</span>`;
+    cell.spread === null ? "" : html` <span title="${cell.metric.spread}">± ${formatSpread(cell.spread)}</span>`;
   const best = cell.isBest ? html`<span class="hidden"> best</span>` : "";
   return html`<td class="${cell.isBest ? "best" : ""}">${exact(cell.value, formatNumber(cell.value))}${spread}${best}${cell.gain === null ? "" : gainText(cell.gain)}</td>`;
 }
 
-function floorRow(floor: Readonly<Record<string, number | null>>, { metrics, arms }: Comparison): Html {
+function floorRow(
+  floor: Readonly<Record<string, number | null>>,
+  metrics: readonly MetricInfo[],
+  { arms }: Comparison,
+): Html {
   const evaluation = arms.find((row) => row.evaluation !== null && row.evaluation.floor !== null)?.evaluation;
   const conditions = evaluation
     ? `${evaluation.network.proxy ? `${evaluation.network.name} (proxy)` : evaluation.network.name} · ${evaluation.samples} other real images against ${evaluation.reference} real`
@@ -93,8 +116,10 @@ function floorRow(floor: Readonly<Record<string, number | null>>, { metrics, arm
 
 /** Means over seeds. */
 export function seedTable(group: RunGroup, name: string, caption: string): Html {
-  const rows = summarizeSeeds(group, name);
-  const metrics = rows[0]?.cells.map(({ metric }) => metric) ?? [];
+  const all = summarizeSeeds(group, name);
+  const isMeasured = (_: unknown, m: number) => all.some(({ cells }) => cells[m]!.value !== null);
+  const rows = all.map((row) => ({ ...row, cells: row.cells.filter(isMeasured) }));
+  const metrics = rows[0]!.cells.map(({ metric }) => metric);
   const evaluation = group.arms
     .flatMap(({ repetitions }) => repetitions.flatMap(({ evaluations }) => evaluations))
     .find((one) => one.name === name)?.record;
@@ -106,8 +131,8 @@ export function seedTable(group: RunGroup, name: string, caption: string): Html 
 </table></div>`;
 }
 
-function seedRow({ cells }: SeedRow, { label, colour, isControl }: LabelledArm, rows: readonly SeedRow[]): Html {
-  const head = html`<span class="name">${swatch(colour)}${label}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
+function seedRow({ cells }: SeedRow, { name, colour, isControl }: LabelledArm, rows: readonly SeedRow[]): Html {
+  const head = html`<span class="name">${swatch(colour)}${name}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
   return html`<tr><th scope="row">${head}</th>${cells.map((cell, m) => seedCell(cell, isBestMean(cell, m, rows)))}</tr>`;
 }
 
@@ -119,13 +144,13 @@ function isBestMean({ value, metric }: SeedCell, m: number, rows: readonly SeedR
 
 function seedCell({ value, gain, relative, wins }: SeedCell, isBest: boolean): Html {
   if (value === null) return html`<td><span class="none">not measured</span></td>`;
-  const spread = value.std === null ? "" : ` ± ${formatNumber(value.std, 2)}`;
-  const share = relative === null ? "" : ` (${formatPercent(relative.mean)})`;
+  const spread = value.std === null ? "" : ` ± ${formatSpread(value.std)}`;
+  const share = relative === null ? "" : `${formatPercent(relative.mean)} `;
   const word = gain === null || gain.mean === 0 ? "" : gain.mean > 0 ? "better" : "worse";
   const said =
     gain === null
       ? ""
-      : html`<small class="gain ${word}" data-gain="${gain.mean}"><span aria-hidden="true">${gain.mean > 0 ? "▲" : "▼"}</span> ${formatSigned(gain.mean)}${gain.std === null ? "" : ` ± ${formatNumber(gain.std, 2)}`}${share} <span class="hidden">${word} than the control</span></small><small>better in ${wins} of ${gain.count}</small>`;
+      : html`<small class="gain ${word}" data-gain="${gain.mean}"><span aria-hidden="true">${gain.mean > 0 ? "▲" : "▼"}</span> ${share}(${formatSigned(gain.mean)}${gain.std === null ? "" : ` ± ${formatSpread(gain.std)}`}) <span class="hidden">${word} than the control</span></small><small>better in ${wins} of ${gain.count}</small>`;
   return html`<td class="${isBest ? "best" : ""}">${exact(value.mean, formatNumber(value.mean))}${spread}${said}</td>`;
 }
 
@@ -138,15 +163,15 @@ export function trainingTable(group: RunGroup): Html {
 </table></div>`;
 }
 
-function trainingRow({ label, colour, repetitions }: LabelledArm): Html {
-  const head = html`<th scope="row"><span class="name">${swatch(colour)}${label}</span></th>`;
+function trainingRow({ name, colour, repetitions }: LabelledArm): Html {
+  const head = html`<th scope="row"><span class="name">${swatch(colour)}${name}</span></th>`;
   const logged = repetitions.filter(({ metrics }) => metrics.length > 0);
   if (logged.length === 0) return html`<tr>${head}<td class="text none" colspan="6">nothing logged</td></tr>`;
   const end = (key: "denoising_loss" | "alignment_loss" | "grad_norm") => {
     const means = logged.map((arm) => lastMean(arm, key)).filter((mean) => mean !== null);
     const spread = spreadOf(means);
     if (spread === null) return html`<td>–</td>`;
-    return html`<td>${exact(spread.mean, formatNumber(spread.mean))}${spread.std === null ? "" : ` ± ${formatNumber(spread.std, 2)}`}</td>`;
+    return html`<td>${exact(spread.mean, formatNumber(spread.mean))}${spread.std === null ? "" : ` ± ${formatSpread(spread.std)}`}</td>`;
   };
   const seconds = logged.flatMap(({ metrics }) => metrics.map((one) => one.seconds)).sort((a, b) => a - b);
   const median = seconds[Math.floor(seconds.length / 2)]!;

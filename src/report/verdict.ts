@@ -30,12 +30,12 @@ function oneSeed(group: RunGroup, name: string): string {
   if (ranked.length === 0) return `No ${HEADLINE.label} has been measured, so there is no ranking.`;
   const [best] = ranked;
   const value = (row: ComparedArm) => formatNumber(headline(row)!.value!);
-  const label = (row: ComparedArm) => group.arms.find(({ name: arm }) => arm === row.arm.name)!.label;
+  const label = (row: ComparedArm) => row.arm.name;
   const control = comparison.control;
   const end = circumstances(best!, run.experiment.train.steps);
   if (control === null || headline(control)?.value == null) {
     const why = control === null ? "there is no control arm" : "the control has not been measured";
-    return `${label(best!)} has the lowest ${HEADLINE.label} (${value(best!)}) of ${ranked.length} arms; ${why}, so no gain can be stated. ${end}`;
+    return `${label(best!)} has the lowest ${HEADLINE.label} (${value(best!)}) of ${ranked.length === 1 ? "one arm" : `${ranked.length} arms`}; ${why}, so no gain can be stated. ${end}`;
   }
   if (ranked.length === 1) return `Only one arm can be compared so far (${label(best!)}: ${value(best!)}). ${end}`;
   if (best!.isControl) {
@@ -67,8 +67,8 @@ function manySeeds(group: RunGroup, name: string): string {
   const share = relative === null ? "" : ` (${formatPercent(relative.mean)})`;
   const said =
     gain!.mean > 0
-      ? `${best.label} gains most over the control: ${formatNumber(gain!.mean, 3)}${spread} of ${HEADLINE.label}${share}`
-      : `No aligned arm beats the control on average; ${best.label} comes nearest with ${formatNumber(gain!.mean, 3)}${spread} of ${HEADLINE.label}${share}`;
+      ? `${best.name} gains most over the control: ${formatNumber(gain!.mean, 3)}${spread} of ${HEADLINE.label}${share}`
+      : `No aligned arm beats the control on average; ${best.name} comes nearest with ${formatNumber(gain!.mean, 3)}${spread} of ${HEADLINE.label}${share}`;
   return `${said}, mean and standard deviation over ${gain!.count} seeds, better in ${wins} of ${value!.count}. A few seeds show a tendency, not significance.${proxy}`;
 }
 
@@ -95,28 +95,28 @@ export function caveatsOf(group: RunGroup): string[] {
   const run = group.runs[0]!;
   for (const name of evaluationNames(run)) {
     const comparison = compareArms(run, name);
-    caveats.push(...comparison.arms.flatMap(({ evaluation }) => evaluation?.notes ?? []));
-    if (group.runs.length === 1) caveats.push(...agreement(comparison, group), ...floorCaveat(comparison));
+    caveats.push(...comparison.arms.flatMap(({ evaluation }) => evaluation?.notes ?? []).map(capitalize));
+    if (group.runs.length === 1) caveats.push(...agreement(comparison), ...floorCaveat(comparison));
     for (const row of comparison.arms.filter(({ unlike }) => unlike.length > 0)) {
       caveats.push(
-        `${row.arm.name} was not measured like the control (${row.unlike.join(", ")} differ): no gain is given for it`,
+        `The arm ${row.arm.name} was not measured like the control (${row.unlike.join(", ")} differ): no gain is given for it`,
       );
     }
   }
   const open = group.arms.filter(({ repetitions }) => repetitions.some(({ evaluations }) => evaluations.length === 0));
-  if (open.length > 0) caveats.push(`not evaluated: ${open.map(({ label }) => label).join(", ")}`);
+  if (open.length > 0) caveats.push(`Not evaluated: ${open.map((arm) => arm.name).join(", ")}`);
   caveats.push(...severalKnobs(group.arms));
-  return [...new Set(caveats)].map((text) => text.charAt(0).toUpperCase() + text.slice(1));
+  return [...new Set(caveats)];
 }
 
 /** Whether KID, which has no bias of small counts, puts the same arm first. */
-function agreement(comparison: Comparison, group: RunGroup): string[] {
+function agreement(comparison: Comparison): string[] {
   const bestBy = (key: string) =>
     comparison.arms.filter(({ cells }) => cells.some(({ metric, isBest }) => metric.key === key && isBest));
   const [byDistance] = bestBy("frechet_distance");
   const [byKernel] = bestBy("kid");
   if (byDistance === undefined || byKernel === undefined) return [];
-  const label = (row: ComparedArm) => group.arms.find(({ name }) => name === row.arm.name)!.label;
+  const label = (row: ComparedArm) => row.arm.name;
   if (byDistance !== byKernel) {
     return [`KID disagrees with the ${HEADLINE.label}: it puts ${label(byKernel)} first, not ${label(byDistance)}`];
   }
@@ -138,7 +138,7 @@ function floorCaveat({ floor, arms }: Comparison): string[] {
     ];
   }
   const why = arms.map(({ evaluation }) => evaluation?.not_measured["floor"]).find((reason) => reason !== undefined);
-  return why === undefined ? [] : [`the score of real images in the place of samples was not measured: ${why}`];
+  return why === undefined ? [] : [`The score of real images in the place of samples was not measured: ${why}`];
 }
 
 /** Arms of one target that differ in more than one setting: their difference cannot be put down to one of them. */
@@ -155,9 +155,13 @@ function severalKnobs(arms: readonly LabelledArm[]): string[] {
         (key) => `${key} ${showSetting(settings[0]!.get(key))} → ${showSetting(settings[1]!.get(key))}`,
       );
       said.push(
-        `${one.label} and ${other.label} differ in ${keys.length} settings at once (${change.join(", ")}): what lies between them cannot be put down to one of these`,
+        `The arms ${one.name} and ${other.name} differ in ${keys.length} settings at once (${change.join(", ")}): what lies between them cannot be put down to one of these`,
       );
     }
   }
   return said;
+}
+
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -109,7 +109,7 @@ function factsLine(group: RunGroup): Html {
     `${group.arms.length} ${group.arms.length === 1 ? "arm" : "arms"}`,
     data.source,
     data["sizePx"] === undefined ? null : `${data["sizePx"]} pixels`,
-    `${String(model["type"] ?? "model")} ${String(size ?? "")}`.trim(),
+    `${model["type"] === "sit" ? "SiT" : String(model["type"] ?? "model")} ${String(size ?? "")}`.trim(),
     `${formatCount(train.steps)} steps`,
     `${group.runs.length === 1 ? "seed" : "seeds"} ${seeds}`,
     created.slice(0, 10),
@@ -118,11 +118,12 @@ function factsLine(group: RunGroup): Html {
 }
 
 function caveatList(groups: readonly RunGroup[]): Html {
-  const caveats = [
-    ...new Set(
-      groups.flatMap((group) => caveatsOf(group).map((text) => (groups.length > 1 ? `${group.label}: ${text}` : text))),
-    ),
-  ];
+  const each = groups.map(caveatsOf);
+  const shared = each[0]!.filter((text) => each.every((list) => list.includes(text)));
+  const own = groups.flatMap(({ label }, g) =>
+    each[g]!.filter((text) => !shared.includes(text)).map((text) => `${label}: ${text}`),
+  );
+  const caveats = [...shared, ...own];
   if (caveats.length === 0) return html``;
   return html`<h2 class="hidden">To keep in mind</h2><ul class="caveats">${caveats.map((text) => html`<li>${text}.</li>`)}</ul>`;
 }
@@ -143,7 +144,7 @@ async function resultsSection(
   const gains = await gainFigures(groups, maker);
   const latex = runs.flatMap((run) => evaluationNames(run).map((name) => toLatex(compareArms(run, name))));
   return html`${tables}
-${gains.length > 0 && html`<h3>Gain over the control</h3><p class="note">To the right is better, whatever the direction of the metric.</p><div class="charts small">${gains}</div>`}
+${gains.length > 0 && html`<h3>Gain over the control</h3><p class="note">To the right is better, whatever the direction of the metric.</p><div class="charts">${gains}</div>`}
 <details><summary>The numbers as CSV</summary><pre tabindex="0"><code>${toCsv(runs)}</code></pre></details>
 ${latex.length > 0 && html`<details><summary>The table in LaTeX</summary><pre tabindex="0"><code>${latex.join("\n")}</code></pre></details>`}`;
 }
@@ -176,7 +177,7 @@ async function samplesSection(groups: readonly RunGroup[]): Promise<Html> {
   }
   if (sheets.length === 0) return html`<p class="none">No samples have been drawn yet.</p>`;
   return html`<p>Within a run, the same place in each sheet has the same seed, start noise and class: only the arm differs. The sheets show the first samples, none were picked.</p>
-<div class="sheets">${sheets}</div>
+<div class="sheets" style="--columns: ${sheets.length === 5 || sheets.length === 6 ? 3 : Math.min(4, Math.max(2, sheets.length))}">${sheets}</div>
 ${without.length > 0 && html`<p class="none">No samples: ${without.join(", ")}.</p>`}`;
 }
 
@@ -214,7 +215,7 @@ async function targetsSection(groups: readonly RunGroup[], maker: FigureMaker): 
     const heading = groups.length > 1 && html`<h3>${group.label}</h3>`;
     const scatter = await structureFigures(run, group, maker);
     parts.push(
-      html`${heading}${targetsTable(run.targets)}${scatter.length > 0 && html`<div class="charts small">${scatter}</div>`}${await targetPictures(run)}`,
+      html`${heading}${targetsTable(run.targets)}${scatter.length > 0 && html`<div class="charts">${scatter}</div>`}${await targetPictures(run)}`,
     );
   }
   return parts.length === 0 ? null : html`${parts}`;
