@@ -19,6 +19,7 @@ const SIFT_SHARE = 0.99;
 /** The target string of a key's name; undefined when there is none yet. */
 function targetOf(name: string): Descriptor | undefined {
   if (name === "sift_opencv_angle0") return parseTarget("sift");
+  if (name === "sift_opencv_default") return parseTarget("sift:opencv");
   if (name.startsWith("hog_")) return parseTarget(`hog:${name.slice("hog_".length)}`);
   return undefined;
 }
