@@ -71,7 +71,8 @@ function plainProgress(stream: CliContext["stderr"]): ProgressSink {
           last = Date.now();
           const { rate, left } = clock.read(done, total, unit);
           const percent = total > 0 ? ` (${Math.floor((100 * done) / total)} %)` : "";
-          stream.write(`${name} ${done}/${total} ${unit}${percent}  ${rate}  ${left}  ${note}`.trimEnd().concat("\n"));
+          const words = [`${done}/${total} ${unit}${percent}`, rate, left, note].filter((word) => word !== "");
+          stream.write(`${name} ${words.join("  ")}\n`);
         },
         finish(summary) {
           stream.write(`${name} ${summary}\n`);

@@ -1,24 +1,17 @@
 /** @file What a finished run comes down to: the numbers of its arms, and a small table for the terminal. */
-import { readFile } from "node:fs/promises";
-import type { EvaluationRecord } from "../evaluate/evaluate-samples.js";
-import { terminalTable } from "../report/terminal-table.js";
-import { armFiles, isWrittenFile, type Run } from "./run-folder.js";
+import { type NamedEvaluation, readRun } from "../report/read-run.js";
+import { formatTerminalTable } from "../report/terminal-table.js";
+import type { Run } from "./run-folder.js";
 
 /** The result of one arm: its `evaluation.json`, or null when it was not evaluated. */
 export interface ArmResult {
   readonly arm: string;
-  readonly evaluation: EvaluationRecord | null;
+  readonly evaluation: NamedEvaluation["record"] | null;
 }
 
-/** Collect the arms' results. */
+/** Collect the arms' results. @throws {DataError} a damaged file in the run's folder. */
 export async function summarizeRun(run: Run): Promise<{ arms: ArmResult[]; table: string }> {
-  const arms: ArmResult[] = [];
-  for (const { name } of run.record.experiment.arms) {
-    const file = armFiles(run.folder, name).evaluation;
-    const evaluation = (await isWrittenFile(file))
-      ? (JSON.parse(await readFile(file, "utf8")) as EvaluationRecord)
-      : null;
-    arms.push({ arm: name, evaluation });
-  }
-  return { arms, table: terminalTable(arms) };
+  const record = await readRun(run.folder);
+  const arms = record.arms.map(({ name, evaluations }) => ({ arm: name, evaluation: evaluations[0]?.record ?? null }));
+  return { arms, table: formatTerminalTable(record) };
 }

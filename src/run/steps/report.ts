@@ -16,7 +16,7 @@ export async function reportStep(run: Run, options: StepOptions, file = reportFi
     return [tellSkipped(options.progress, "report", name, "up to date")];
   }
   const task = options.progress.task(taskLabel("report", name), 0, "");
-  const input = { run, file };
+  const input = { runFolder: run.folder, file };
   const { sizeBytes } = await runTask("report", input, { ...options, cwd: run.record.workingFolder });
   task.finish(`${(sizeBytes / 1e6).toFixed(1)} MB`);
   return [{ name, state: "done" }];

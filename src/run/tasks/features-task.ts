@@ -1,5 +1,8 @@
+import path from "node:path";
+import type { ImageSource } from "../../../data/image-source.js";
 import { openImageSource } from "../../../data/open-source.js";
 import { cacheFeatures, cacheImages } from "../../../features/cache.js";
+import { writeTargetPictures } from "../../report/target-picture.js";
 import { type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
 import type { ProgressSink } from "../progress.js";
 import type { Experiment } from "../schema.js";
@@ -18,7 +21,13 @@ export interface FeaturesResult {
   readonly reused: string[];
 }
 
-/** Cache an experiment's images and the features of all of its targets, and write down where they are. */
+/** Images that the report shows with every target. */
+const PICTURES = 4;
+
+/**
+ * Cache an experiment's images and the features of all of its targets, draw the targets for the report, and write down where
+ * everything is.
+ */
 export async function featuresTask(
   { runFolder, cacheFolder, experiment }: FeaturesInput,
   progress: ProgressSink,
@@ -30,7 +39,7 @@ export async function featuresTask(
     skipBad: data.skipBad,
   });
   try {
-    const skipped = source.skipped ?? [];
+    const skipped = source.skipped;
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
     const rows = source.length * (data.flips ? 2 : 1);
     const images = await cacheWithProgress(progress, taskLabel("features", "images"), rows, (onProgress) =>
@@ -50,6 +59,7 @@ export async function featuresTask(
         }),
       );
     }
+    await drawTargets(experiment, source, path.join(runFolder, "targets"), progress);
     const record: FeaturesRecord = {
       format: "descry-features-1",
       source: {
@@ -69,6 +79,32 @@ export async function featuresTask(
   } finally {
     await source.close();
   }
+}
+
+/** Pictures of the targets on one image of each of the first classes. */
+async function drawTargets(
+  experiment: Experiment,
+  source: ImageSource,
+  outFolder: string,
+  progress: ProgressSink,
+): Promise<void> {
+  const targets = targetsOf(experiment.arms);
+  if (targets.length === 0) return;
+  const firstOfClass = new Map<number, number>();
+  for (let i = 0; i < source.length && firstOfClass.size < PICTURES; i++) {
+    if (!firstOfClass.has(source.label(i))) firstOfClass.set(source.label(i), i);
+  }
+  const spatialNorm = experiment.arms.find(({ align }) => align?.spatialNorm != null)?.align?.spatialNorm;
+  const task = progress.task(taskLabel("features", "pictures"), 0, "");
+  await writeTargetPictures({
+    source,
+    targets,
+    grid: gridOf(experiment),
+    imageIndices: [...firstOfClass.values()],
+    outFolder,
+    ...(spatialNorm == null ? {} : { spatialNorm }),
+  });
+  task.finish(`${targets.join(", ")} on ${firstOfClass.size} images`);
 }
 
 function storeOf({ folder, key }: CacheReport): { folder: string; key: string } {

@@ -31,7 +31,7 @@ export async function targetFeaturesTask(
 ): Promise<TargetFeaturesResult> {
   const source = await openImageSource(data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
   try {
-    const skipped = source.skipped ?? [];
+    const skipped = source.skipped;
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
     const rows = source.length * (flips ? 2 : 1);
     const cached = await cacheWithProgress(progress, taskLabel("features", target), rows, (onProgress) =>
