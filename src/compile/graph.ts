@@ -61,18 +61,18 @@ export class Graph {
     return this.internConstant(`${type}[${shape}]=${Object.is(fill, -0) ? "-0" : fill}`, shape, type, { fill });
   }
 
-  /** A constant with its elements in row-major order. @throws {RangeError} more than 1 MB. */
+  /** A constant with its elements in row-major order. @throws {RangeError} more than 1 MB, unless all elements are equal. */
   constant(values: ArrayLike<number>, shape: readonly number[], type: ValueType): GraphValue {
     const count = sizeOf(shape);
+    const first = values[0] ?? 0;
+    let uniform = true;
+    for (let i = 1; i < count && uniform; i++) uniform = Object.is(values[i], first);
+    if (uniform && count > 0) return this.fill(shape, first, type);
     if (count * 4 > MAX_CONSTANT_BYTES) {
       throw new RangeError(
         `a constant of shape [${shape}] has ${count * 4} bytes, more than ${MAX_CONSTANT_BYTES}; pass it as an input`,
       );
     }
-    const first = values[0] ?? 0;
-    let uniform = true;
-    for (let i = 1; i < count && uniform; i++) uniform = Object.is(values[i], first);
-    if (uniform && count > 0) return this.fill(shape, first, type);
     const key = count <= 64 ? `${type}[${shape}]:${Array.from(values)}` : `${type}#${this.counter}`;
     return this.internConstant(key, shape, type, { values: Array.isArray(values) ? [...values] : values });
   }

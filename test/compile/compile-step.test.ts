@@ -146,6 +146,12 @@ describe("what cannot be compiled says so in one line", () => {
     );
   });
 
+  test("but one number, however often", async () => {
+    const fine = await compiled((x) => tf.add(tf.sum(x), tf.sum(tf.zeros([1000, 1000]))));
+    expect((await fine.run({ x: { data: new Float32Array(4).fill(1), shape: [2, 2] } }))["y"]!.data[0]).toBe(4);
+    await fine.dispose();
+  });
+
   test("a later compilation is not disturbed", async () => {
     await expect(compiled(() => tf.tensor1d(new Float32Array(1).map(() => { throw new Error("stop"); })))).rejects.toThrow("stop"); // biome-ignore format: one line
     const fine = await compiled((x) => tf.add(x, 1));
