@@ -47,7 +47,7 @@ nav a:hover { text-decoration: underline; }
 .note { color: var(--soft); font-size: 14.5px; }
 .scroll { overflow-x: auto; margin: 14px 0 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; border-block: 2px solid var(--strong); }
-caption { text-align: left; color: var(--soft); font-size: 14px; padding: 0 0 9px; max-width: 108ch; line-height: 1.45; }
+caption { text-align: left; color: var(--soft); font-size: 14px; padding: 0 0 9px; max-width: min(108ch, calc(100vw - 56px)); line-height: 1.45; position: sticky; left: 0; }
 th, td { padding: 9px 12px; text-align: right; vertical-align: top; }
 th { font-weight: 620; }
 thead th { border-bottom: 1px solid var(--strong); white-space: nowrap; vertical-align: bottom; }
@@ -55,7 +55,9 @@ thead small { display: block; font-weight: 400; color: var(--soft); }
 th[scope="row"], th.first { text-align: left; padding-left: 4px; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody tr.floor > * { border-top: 1px solid var(--strong); color: var(--soft); font-weight: 400; }
-td.text, th.text { text-align: left; }
+td { white-space: nowrap; }
+td.text, th.text { text-align: left; white-space: normal; }
+.metrics th[scope="row"] { min-width: 190px; }
 td.best { background: var(--best); }
 td.best data { font-weight: 700; }
 td small, th small { display: block; font-size: 12.5px; line-height: 1.4; font-weight: 400; color: var(--soft); }
@@ -67,7 +69,8 @@ td smallsmall.gain { white-space: nowrap; }
 .better { color: var(--good); }
 td small.worse { color: var(--bad); }
 .none { color: var(--soft); font-style: italic; }
-.name { overflow-wrap: anywhere; }
+.name { overflow-wrap: break-word; }
+td.text { overflow-wrap: break-word; }
 .swatch { width: 26px; height: 10px; margin-right: 8px; vertical-align: middle; overflow: visible; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 22px; list-style: none; padding: 0; margin: 14px 0 4px; font-size: 14.5px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 26px 34px; margin: 10px 0; }
@@ -83,7 +86,7 @@ figure.chart figcaption { margin: 0 0 4px; }
 .targets img { margin: 0 auto; }
 .targets th, .targets td { padding: 3px 5px; border: 0; text-align: center; }
 .targets tbody tr + tr > * { border: 0; }
-.targets thead th { border: 0; font-size: 12px; font-weight: 400; line-height: 1.3; color: var(--soft); white-space: normal; width: 122px; min-width: 122px; }
+.targets thead th { border: 0; font-size: 12px; font-weight: 400; line-height: 1.3; color: var(--soft); white-space: normal; width: 122px; min-width: 122px; max-width: 122px; overflow-wrap: anywhere; }
 .targets th[scope="row"] { text-align: left; vertical-align: middle; padding-right: 14px; font-size: 14px; }
 .targets img { width: 112px; height: 112px; image-rendering: pixelated; display: block; border-radius: 2px; }
 .bar { display: flex; align-items: center; gap: 10px; font-size: 13.5px; color: var(--soft); }
@@ -93,7 +96,8 @@ details { margin: 12px 0; border: 1px solid var(--line); border-radius: 6px; bac
 summary { padding: 9px 14px; cursor: pointer; font-weight: 560; font-size: 15px; overflow-wrap: anywhere; }
 details > :not(summary) { margin-inline: 14px; }
 pre { overflow-x: auto; background: var(--tint); padding: 12px 14px; border-radius: 6px; font: 13px/1.5 ui-monospace, "SFMono-Regular", "Cascadia Mono", "DejaVu Sans Mono", Menlo, Consolas, monospace; margin: 10px 0 14px; tab-size: 2; }
-code { font: .9em ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", Menlo, Consolas, monospace; background: var(--tint); padding: 1px 5px; border-radius: 4px; overflow-wrap: anywhere; }
+code { font: .9em ui-monospace, "SFMono-Regular", "DejaVu Sans Mono", Menlo, Consolas, monospace; background: var(--tint); padding: 1px 5px; border-radius: 4px; overflow-wrap: break-word; }
+th code { white-space: nowrap; }
 pre code { padding: 0; background: none; font-size: 1em; overflow-wrap: normal; }
 .cite { padding-left: 20px; font-size: 15px; }
 .cite li { margin: 5px 0; }
@@ -105,7 +109,21 @@ footer::before { content: ""; display: block; border-top: 1px solid var(--line);
   :root { color-scheme: light; --page: #fff; --panel: #fff; --ink: #000; --soft: #444; --line: #ccc; --strong: #000; --accent: #0b4f8a;
     --good: #0a6b3d; --bad: #a8321a; --best: #e9f4ec; --tint: #f5f5f5;
     --series-1: #0067b1; --series-2: #c44d00; --series-3: #007a5a; --series-4: #a62c7c; --series-5: #7a5b00; --series-6: #5a46b8; --series-7: #00808f; }
-  body { font-size: 10.5pt; }
+  body { font-size: 10pt; }
+  h1 { font-size: 22pt; }
+  h2 { font-size: 14pt; margin-top: 26pt; }
+  .verdict p { font-size: 12.5pt; }
+  table, .note, .caveats { font-size: 8.5pt; }
+  caption, figcaption { font-size: 8pt; max-width: none; position: static; }
+  td small, th small { font-size: 7pt; }
+  th, td { padding: 4pt 6pt; }
+  .metrics th[scope="row"] { min-width: 0; }
+  main, header, footer { padding: 0; max-width: none; }
+  .charts { grid-template-columns: 1fr 1fr; gap: 14pt; }
+  .sheets { grid-template-columns: repeat(4, 1fr); gap: 8pt; }
+  .targets img { width: 72pt; height: 72pt; }
+  .targets thead th { min-width: 76pt; width: 76pt; }
+  .export { display: none; }
   nav, .skip { display: none; }
   figure, tr, .verdict { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

@@ -35,7 +35,11 @@ function oneSeed(group: RunGroup, name: string): string {
   const end = circumstances(best!, run.experiment.train.steps);
   if (control === null || headline(control)?.value == null) {
     const why = control === null ? "there is no control arm" : "the control has not been measured";
-    return `${label(best!)} has the lowest ${HEADLINE.label} (${value(best!)}) of ${ranked.length === 1 ? "one arm" : `${ranked.length} arms`}; ${why}, so no gain can be stated. ${end}`;
+    const said =
+      ranked.length === 1
+        ? `Only ${label(best!)} can be ranked (${HEADLINE.label} ${value(best!)})`
+        : `${label(best!)} has the lowest ${HEADLINE.label} (${value(best!)}) of ${ranked.length} arms`;
+    return `${said}; ${why}, so no gain can be stated. ${end}`;
   }
   if (ranked.length === 1) return `Only one arm can be compared so far (${label(best!)}: ${value(best!)}). ${end}`;
   if (best!.isControl) {

@@ -145,8 +145,8 @@ async function resultsSection(
   const latex = runs.flatMap((run) => evaluationNames(run).map((name) => toLatex(compareArms(run, name))));
   return html`${tables}
 ${gains.length > 0 && html`<h3>Gain over the control</h3><p class="note">To the right is better, whatever the direction of the metric.</p><div class="charts">${gains}</div>`}
-<details><summary>The numbers as CSV</summary><pre tabindex="0"><code>${toCsv(runs)}</code></pre></details>
-${latex.length > 0 && html`<details><summary>The table in LaTeX</summary><pre tabindex="0"><code>${latex.join("\n")}</code></pre></details>`}`;
+<details class="export"><summary>The numbers as CSV</summary><pre tabindex="0"><code>${toCsv(runs)}</code></pre></details>
+${latex.length > 0 && html`<details class="export"><summary>The table in LaTeX</summary><pre tabindex="0"><code>${latex.join("\n")}</code></pre></details>`}`;
 }
 
 function groupTables(group: RunGroup, name: string, several: boolean): Html {
