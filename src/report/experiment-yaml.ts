@@ -14,12 +14,15 @@ export function experimentYaml(experiment: ExperimentRecord): string {
   const file = {
     ...rest,
     model: Object.fromEntries(shape),
-    // In the file, the settings of the alignment stand in the arm itself.
-    arms: arms.map(({ name, align }) => ({ name, ...withoutNulls(align ?? {}) })),
+    // In the file, the settings of the alignment stand in the arm itself, and those that all arms share in the section `align`.
+    arms: arms.map(({ name, align }) => ({ name, ...ownSettings(align ?? {}, rest["align"]) })),
   };
   return stringify(file, { lineWidth: 110 });
 }
 
-function withoutNulls(settings: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== null));
+function ownSettings(align: Readonly<Record<string, unknown>>, shared: unknown): Record<string, unknown> {
+  const common = new Map(typeof shared === "object" && shared !== null ? Object.entries(shared) : []);
+  return Object.fromEntries(
+    Object.entries(align).filter(([key, value]) => value !== null && !(common.has(key) && common.get(key) === value)),
+  );
 }

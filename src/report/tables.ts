@@ -187,28 +187,37 @@ function lastMean({ metrics }: ArmRecord, key: "denoising_loss" | "alignment_los
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Only the settings in which arms or experiments differ: one column an arm. */
+/**
+ * Only the settings in which experiments or aligned arms differ, and the target: one column an arm. What a control lacks is no
+ * difference.
+ */
 export function differenceTable(groups: readonly RunGroup[]): Html {
   const columns = groups.flatMap((group) => {
-    const { arms: _, ...shared } = group.runs[0]!.experiment;
-    const settings = [...flattenSettings(shared)].filter(([key]) => key !== "name" && key !== "seed");
-    return group.arms.map((arm) => ({
-      label: arm.label,
-      settings: new Map([...settings, ...alignmentOf(arm)]),
-    }));
+    const { arms: _, ...experiment } = group.runs[0]!.experiment;
+    const shared = flattenSettings({ ...experiment, name: null, seed: null });
+    return group.arms.map(({ label, repetitions }) => {
+      const { align } = repetitions[0]!;
+      return { label, shared, align: align === null ? null : flattenSettings(align) };
+    });
   });
-  const keys = differingKeys(columns.map(({ settings }) => settings));
-  if (keys.length === 0) return html`<p>The arms differ in no setting.</p>`;
+  const aligned = columns.flatMap(({ align }) => (align === null ? [] : [align]));
+  const own = differingKeys(aligned).filter((key) => key !== "target");
+  const rows = [
+    ...differingKeys(columns.map(({ shared }) => shared)).map((key) => ({
+      key,
+      values: columns.map(({ shared }) => showSetting(shared.get(key))),
+    })),
+    ...(aligned.length === 0 ? [] : ["target", ...own]).map((key) => ({
+      key,
+      values: columns.map(({ align }) => (align === null && key === "target" ? "none" : showSetting(align?.get(key)))),
+    })),
+  ];
+  if (rows.length === 0) return html`<p>The arms differ in no setting.</p>`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Settings that differ"><table>
 <caption>The settings in which the arms differ; all others are the same everywhere. A dash: not set.</caption>
 <thead><tr><th scope="col" class="first">Setting</th>${columns.map(({ label }) => html`<th scope="col" class="text"><span class="name">${label}</span></th>`)}</tr></thead>
-<tbody>${keys.map((key) => html`<tr><th scope="row"><code>${key}</code></th>${columns.map(({ settings }) => html`<td class="text">${showSetting(settings.get(key))}</td>`)}</tr>`)}</tbody>
+<tbody>${rows.map(({ key, values }) => html`<tr><th scope="row"><code>${key}</code></th>${values.map((value) => html`<td class="text">${value}</td>`)}</tr>`)}</tbody>
 </table></div>`;
-}
-
-function alignmentOf({ repetitions }: LabelledArm): [string, unknown][] {
-  const { align } = repetitions[0]!;
-  return align === null ? [["target", "none"]] : [...flattenSettings(align)];
 }
 
 /** Spatial structure of the targets. */

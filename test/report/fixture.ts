@@ -85,7 +85,7 @@ export function experiment(name: string, seed: number, arms: typeof ARMS = ARMS,
       neighbours: 3,
       kidSubsets: 50,
       kidSubsetSize: null,
-      inceptionSplits: null,
+      inceptionSplits: 10,
     },
     arms,
   };

@@ -184,7 +184,7 @@ describe("the page", () => {
     const { root } = await report({});
     const table = findAll(root, "table").find((one) => textOf(one).includes("in which the arms differ"))!;
     const keys = findAll(findAll(table, "tbody")[0]!, "th").map(textOf);
-    expect(keys).toEqual(["target", "projector", "kernel", "spatialNorm", "coefficient", "depth", "projectorWidth"]);
+    expect(keys).toEqual(["target", "projector", "kernel", "spatialNorm", "coefficient"]);
     const rows = findAll(findAll(table, "tbody")[0]!, "tr").map((row) => findAll(row, "td").map(textOf));
     expect(rows[0]).toEqual(["none", "sift", "sift", "hog"]);
     expect(rows[2]).toEqual(["–", "–", "3", "–"]);
