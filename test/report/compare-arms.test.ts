@@ -119,8 +119,16 @@ describe("compareArms", () => {
 });
 
 describe("runs together", () => {
-  const second = { control: metrics(60, 0.05, 0.6, 0.2), "sift-repa": metrics(66, 0.06, 0.5, 0.1) };
-  const first = { control: metrics(50, 0.05, 0.6, 0.2), "sift-repa": metrics(40, 0.04, 0.7, 0.3) };
+  const second = {
+    control: metrics(60, 0.05, 0.6, 0.2),
+    "sift-repa": metrics(66, 0.06, 0.5, 0.1),
+    "hog-repa": metrics(59, 1, 1, 1),
+  };
+  const first = {
+    control: metrics(50, 0.05, 0.6, 0.2),
+    "sift-repa": metrics(40, 0.04, 0.7, 0.3),
+    "hog-repa": metrics(49, 1, 1, 1),
+  };
 
   test("seeds of one experiment are one group; another experiment is another", async () => {
     const runs = await readRuns([
@@ -161,6 +169,7 @@ describe("runs together", () => {
     expect(cell.gain!.std).toBeCloseTo(8 * Math.sqrt(2), 12);
     expect(cell.relative!.mean).toBeCloseTo((0.2 - 0.1) / 2, 12);
     expect(cell.wins).toBe(1);
+    expect(rows[3]!.cells[0]!.wins).toBe(2);
     expect(rows[0]!.cells[0]!.gain).toBeNull();
     expect(rows[2]!.cells[0]!.value).toBeNull();
     expect(verdictOf(groupRuns(runs)[0]!)).toMatch(

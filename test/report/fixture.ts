@@ -1,8 +1,9 @@
 /** @file Run folders made up for tests: whole ones, and ones with something missing or broken. */
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import sharp from "sharp";
+import { afterAll } from "vitest";
 import { randomStream } from "../../data/random.js";
 
 export const LOWER_BETTER = ["frechet_distance", "kid"];
@@ -107,8 +108,16 @@ export interface RunOptions {
   readonly floor?: Readonly<Record<string, number | null>> | null;
 }
 
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder that is removed when the tests of the file are done. */
 export function temporaryFolder(): string {
-  return mkdtempSync(path.join(tmpdir(), "descry-report-"));
+  const folder = mkdtempSync(path.join(tmpdir(), "descry-report-"));
+  folders.push(folder);
+  return folder;
 }
 
 /** Write a run folder and name it. */

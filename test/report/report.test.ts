@@ -110,6 +110,21 @@ describe("the page", () => {
     }
   });
 
+  test("the difference of denoising losses is the arm's minus the control's, step by step", async () => {
+    const folder = await writeRun();
+    const run = await readRun(folder);
+    const root = parseHtml(await renderReport([run]));
+    const labels = findAll(root, "div").map(({ attributes }) => attributes["aria-label"] ?? "");
+    const said = labels.find((label) => label.startsWith("Difference in denoising loss"))!;
+    const last = (arm: number) =>
+      run.arms[arm]!.metrics.slice(-6).reduce((sum, one) => sum + one.denoising_loss / 6, 0);
+    for (const arm of [1, 2, 3]) {
+      const ends = new RegExp(`${run.arms[arm]!.name} ends at (−?)([\\d.]+\\d)`).exec(said)!;
+      expect(Number(ends[2]) * (ends[1] === "" ? 1 : -1)).toBeCloseTo(last(arm) - last(0), 3);
+    }
+    expect(last(3) - last(0)).toBeLessThan(-0.01);
+  });
+
   test("every evaluated row says how it was measured", async () => {
     const { root } = await report({});
     for (const { name } of ARMS) {
