@@ -66,7 +66,7 @@ export function curveChart(options: CurveChartOptions): Promise<string> {
     type: "quantitative",
     title: "training step",
     scale: { nice: false, zero: false },
-    axis: { grid: false, tickCount: 6 },
+    axis: { grid: false, tickCount: 6, tickMinStep: 1, format: ",d" },
   } as const;
   const y = {
     field: "value",
@@ -114,9 +114,10 @@ export interface GainBar {
 /** Bars of the gain over the control, one an arm; to the right is better. */
 export function gainChart(bars: readonly GainBar[], widthPx = 360): Promise<string> {
   const ends = bars.flatMap(({ percent, std }) => [percent - (std ?? 0), percent + (std ?? 0)]);
-  const low = Math.min(0, ...ends);
-  const high = Math.max(0, ...ends);
-  const room = 0.3 * (high - low || 1);
+  const isFlat = ends.every((end) => end === 0);
+  const low = isFlat ? -1 : Math.min(0, ...ends);
+  const high = isFlat ? 1 : Math.max(0, ...ends);
+  const room = isFlat ? 0 : 0.3 * (high - low);
   const values = bars.map((bar) => ({
     ...bar,
     low: bar.percent - (bar.std ?? 0),

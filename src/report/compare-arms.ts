@@ -104,7 +104,7 @@ function conditions({ step, weights, samples, reference, sampler, network, proto
   return flattenSettings({ step, weights, samples, reference, sampler, network: { name, sha256, resize }, protocol });
 }
 
-/** Ties are all best; a single comparable arm is no best. */
+/** Ties are all best; where all arms are equal, or only one is comparable, none is. */
 function markBest(cell: MetricCell, row: ComparedArm, arms: readonly ComparedArm[], m: number): MetricCell {
   const { direction } = cell.metric;
   if (cell.value === null || direction === null || row.unlike.length > 0) return cell;
@@ -112,7 +112,7 @@ function markBest(cell: MetricCell, row: ComparedArm, arms: readonly ComparedArm
     .filter(({ unlike, evaluation }) => evaluation !== null && unlike.length === 0)
     .map(({ cells }) => cells[m]!.value)
     .filter((value) => value !== null);
-  if (rivals.length < 2) return cell;
+  if (new Set(rivals).size < 2) return cell;
   return { ...cell, isBest: cell.value === (direction === "lower" ? Math.min(...rivals) : Math.max(...rivals)) };
 }
 

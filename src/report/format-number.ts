@@ -31,8 +31,9 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
-/** Seconds → `0.8 s`, `48 s`, `3 min 20 s`, `2 h 5 min`. */
+/** Seconds → `12 ms`, `0.85 s`, `48 s`, `3 min 20 s`, `2 h 5 min`. */
 export function formatSeconds(seconds: number): string {
+  if (seconds < 0.0995) return `${formatNumber(seconds * 1000, 2)} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(seconds < 0.995 ? 2 : 1)} s`;
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;

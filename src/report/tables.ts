@@ -46,7 +46,7 @@ function metricHead(metrics: readonly MetricInfo[]): Html[] {
 /** A gain in words and numbers: never by colour alone. */
 function gainText({ absolute, relative }: Gain): Html {
   const word = absolute > 0 ? "better" : absolute < 0 ? "worse" : "equal";
-  const mark = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "＝";
+  const mark = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "=";
   const share = relative === null ? formatSigned(absolute) : `${formatPercent(relative)} (${formatSigned(absolute)})`;
   return html`<small class="gain ${word}" data-gain="${absolute}"><span aria-hidden="true">${mark}</span> ${share} <span class="hidden">${word} than the control</span></small>`;
 }
@@ -138,7 +138,7 @@ function seedRow({ cells }: SeedRow, { name, colour, isControl }: LabelledArm, r
 
 function isBestMean({ value, metric }: SeedCell, m: number, rows: readonly SeedRow[]): boolean {
   const means = rows.map(({ cells }) => cells[m]?.value?.mean).filter((mean) => mean !== undefined);
-  if (value === null || metric.direction === null || means.length < 2) return false;
+  if (value === null || metric.direction === null || new Set(means).size < 2) return false;
   return value.mean === (metric.direction === "lower" ? Math.min(...means) : Math.max(...means));
 }
 

@@ -44,6 +44,10 @@ function oneSeed(group: RunGroup, name: string): string {
   if (ranked.length === 1) return `Only one arm can be compared so far (${label(best!)}: ${value(best!)}). ${end}`;
   if (best!.isControl) {
     const others = ranked.length - 1;
+    const equal = ranked.filter((row) => !row.isControl && headline(row)!.value === headline(best!)!.value);
+    if (equal.length > 0) {
+      return `No aligned arm beats the control: ${equal.map(label).join(", ")} and the control have the same lowest ${HEADLINE.label}, ${value(control)}. ${end}`;
+    }
     return `${others === 1 ? "The aligned arm does not beat" : `None of the ${others} aligned arms beats`} the control: its ${HEADLINE.label} of ${value(control)} is the lowest. ${end}`;
   }
   const gain = headline(best!)!.gain!;

@@ -61,6 +61,22 @@ describe("compareArms", () => {
     }
   });
 
+  test("equal arms: no gain, and none is best; a tie of two among three is two best", async () => {
+    const one = metrics(5, 1, 0.5, 0.5);
+    const three = ARMS.slice(0, 3);
+    const equal = { control: one, "sift-repa": one, "sift-irepa": one };
+    const cells = compareArms(await readRun(await writeRun({ arms: three, evaluated: equal }))).arms.map(
+      (row) => row.cells[0]!,
+    );
+    expect(cells.map(({ isBest }) => isBest)).toEqual([false, false, false]);
+    expect(cells[1]!.gain).toEqual({ absolute: 0, relative: 0 });
+    const tied = { ...equal, control: metrics(6, 1, 0.5, 0.5) };
+    const again = compareArms(await readRun(await writeRun({ arms: three, evaluated: tied }))).arms.map(
+      (row) => row.cells[0]!,
+    );
+    expect(again.map(({ isBest }) => isBest)).toEqual([false, true, true]);
+  });
+
   test("what was not measured says why", async () => {
     const { arms } = compareArms(await readRun(await writeRun()));
     const cell = arms[0]!.cells.find(({ metric }) => metric.key === "inception_score")!;
@@ -206,7 +222,12 @@ describe("verdict", () => {
 
   test("a control that only equals an arm is not beaten", async () => {
     const same = metrics(5, 1, 1, 1);
-    expect(await verdict({ arms: ARMS.slice(0, 2), evaluated: { control: same, "sift-repa": same } })).toMatch(
+    const said = await verdict({ arms: ARMS.slice(0, 2), evaluated: { control: same, "sift-repa": same } });
+    expect(said).toMatch(
+      /^No aligned arm beats the control: sift-repa and the control have the same lowest .*, 5\.000\./,
+    );
+    const worse = { control: metrics(5, 1, 1, 1), "sift-repa": metrics(6, 1, 1, 1) };
+    expect(await verdict({ arms: ARMS.slice(0, 2), evaluated: worse })).toMatch(
       /^The aligned arm does not beat the control/,
     );
   });

@@ -142,7 +142,8 @@ describe("numbers for people", () => {
     ]);
     expect([formatSpread(0.004321), formatSpread(13.2)]).toEqual(["0.0043", "13"]);
     expect(formatCount(1281167)).toBe("1,281,167");
-    expect([0.123, 4.84, 48.2, 200, 7500].map(formatSeconds)).toEqual([
+    expect([0.0042, 0.123, 4.84, 48.2, 200, 7500].map(formatSeconds)).toEqual([
+      "4.2 ms",
       "0.12 s",
       "4.8 s",
       "48 s",
