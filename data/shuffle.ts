@@ -1,9 +1,18 @@
 import { UsageError } from "./errors.js";
 import { randomStream } from "./random.js";
 
-/** The order of `length` images in an epoch (from 0): a pure function of its arguments. */
+/** The order of `length` images in an epoch (from 0): a pure function of its arguments. The array is the caller's. */
 export function epochOrder(length: number, seed: number, epoch: number): Uint32Array {
   return randomStream(seed, "data/order", epoch).permutation(length);
+}
+
+/** The order asked for last: the steps of an epoch follow each other, and shuffling a million images takes longer than a step. */
+let latest: { readonly key: string; readonly order: Uint32Array } | undefined;
+
+function rememberedOrder(length: number, seed: number, epoch: number): Uint32Array {
+  const key = `${length} ${seed} ${epoch}`;
+  if (latest?.key !== key) latest = { key, order: epochOrder(length, seed, epoch) };
+  return latest.order;
 }
 
 /**
@@ -21,5 +30,5 @@ export function batchIndices(length: number, batch: number, seed: number, step: 
   }
   const perEpoch = Math.floor(length / batch);
   const start = (step % perEpoch) * batch;
-  return epochOrder(length, seed, Math.floor(step / perEpoch)).slice(start, start + batch);
+  return rememberedOrder(length, seed, Math.floor(step / perEpoch)).slice(start, start + batch);
 }
