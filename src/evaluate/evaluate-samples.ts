@@ -273,7 +273,7 @@ function notesOf(network: FeatureNetwork, reference: number, samples: number): s
   const fewest = Math.min(reference, samples);
   if (fewest <= network.dim) {
     notes.push(
-      `${fewest} images for ${network.dim} features: the covariance has not full rank, and frechet_distance is biased upwards; compare only at equal counts`,
+      `${fewest} images for ${network.dim} features: the covariance has not full rank, and the Fréchet distance is biased upwards; compare only at equal counts`,
     );
   }
   return notes;
