@@ -18,13 +18,22 @@ export interface HostTensor {
 export type HostTensors = Record<string, HostTensor>;
 
 /** Devices that native code runs on. */
-export type NativeDevice = "cpu";
+export type NativeDevice = "cpu" | "webgpu" | "cuda";
 
 export interface SessionOptions {
   readonly device?: NativeDevice;
   /** Threads of one operator; 0 or absent: all that the process may use. */
   readonly threads?: number;
+  /** Outputs that stay in the device's memory (webgpu only). */
+  readonly keepOnDevice?: readonly string[];
 }
+
+/** What to do about a device that cannot be opened. */
+const DEVICE_HINT: Partial<Record<NativeDevice, string>> = {
+  webgpu:
+    "no GPU was found: on Linux it needs a Vulkan driver (libvulkan1 and the card's own); descry doctor shows what is there",
+  cuda: "CUDA 12, cuDNN 9 and ONNX Runtime's CUDA files are needed: npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12",
+};
 
 /** What a model takes or gives: dimensions are numbers, or names where they vary. */
 export interface ModelPort {
@@ -55,13 +64,14 @@ export function hostArray<D extends DType>(dtype: D, count: number): ArrayOf<D> 
 export const ortTensor = (dtype: DType, data: HostTensor["data"], shape: readonly number[]): ort.Tensor =>
   new ort.Tensor(dtype, data as never, [...shape]);
 
-/** Open an ONNX Runtime session. @throws {DeviceError} what ONNX Runtime says about the model, in one line. */
+/** Open an ONNX Runtime session. @throws {DeviceError} what ONNX Runtime says about the model or the device, in one line. */
 export async function openSession(
   model: string | Uint8Array,
   options: SessionOptions = {},
 ): Promise<ort.InferenceSession> {
+  const device = options.device ?? "cpu";
   const sessionOptions: ort.InferenceSession.SessionOptions = {
-    executionProviders: [options.device ?? "cpu"],
+    executionProviders: [device],
     graphOptimizationLevel: "all",
     executionMode: "sequential",
     intraOpNumThreads: options.threads !== undefined && options.threads > 0 ? options.threads : availableParallelism(),
@@ -69,6 +79,11 @@ export async function openSession(
     logSeverityLevel: 3,
     // Moments of a young optimizer are denormal by the million, and those cost a hundred times as much.
     extra: { session: { set_denormal_as_zero: "1" } },
+    ...(options.keepOnDevice === undefined
+      ? {}
+      : {
+          preferredOutputLocation: Object.fromEntries(options.keepOnDevice.map((key) => [key, "gpu-buffer" as const])),
+        }),
   };
   try {
     return typeof model === "string"
@@ -76,7 +91,9 @@ export async function openSession(
       : await ort.InferenceSession.create(model, sessionOptions);
   } catch (cause) {
     const what = typeof model === "string" ? model : "the compiled graph";
-    throw new DeviceError(`ONNX Runtime cannot open ${what}: ${oneLine(cause)}`, cause);
+    const hint = DEVICE_HINT[device];
+    const said = `ONNX Runtime cannot open ${what}${device === "cpu" ? "" : ` on ${device}`}: ${oneLine(cause)}`;
+    throw new DeviceError(hint === undefined ? said : `${said} — ${hint}`, cause);
   }
 }
 

@@ -2,6 +2,7 @@ import tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { compileFunction, type Tensors } from "../../src/compile/compile.js";
 import { compileStep, type Device } from "../../src/compile/compile-step.js";
+import { whyNoWebGpu } from "./webgpu.js";
 
 const vector = (...values: number[]) => ({ data: Float32Array.from(values), shape: [values.length] });
 
@@ -24,7 +25,10 @@ const signature = {
 };
 const start = () => ({ w: vector(0, 0, 0), count: { data: new Float32Array(1), shape: [] }, scale: vector(1, 1, 1) });
 
-describe.each<Device>(["cpu", "tfjs-cpu"])("a compiled step on %s", (device) => {
+const DEVICES: Device[] = whyNoWebGpu === "" ? ["cpu", "tfjs-cpu", "webgpu"] : ["cpu", "tfjs-cpu"];
+if (whyNoWebGpu !== "") test.skip(`on webgpu: ${whyNoWebGpu}`, () => {});
+
+describe.each<Device>(DEVICES)("a compiled step on %s", (device) => {
   const compile = () => compileStep(descent, signature, { name: "descent", device });
 
   test("carries its state from run to run", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ShapeError } from "../../data/errors.js";
 import { parseTarget } from "../../features/targets.js";
+import { whyNoWebGpu } from "../compile/webgpu.js";
 import { describePictures, maxDifference, picture, randomPicture } from "./images.js";
 import { naiveHog } from "./naive-hog.js";
 
@@ -56,6 +57,13 @@ describe("hog", () => {
     const compiled = await describePictures(parseTarget("hog"), images, [3, 3]);
     const eager = await describePictures(parseTarget("hog"), images, [3, 3], "tfjs-cpu");
     expect(maxDifference(compiled, eager)).toBeLessThan(1e-5);
+  });
+
+  test.skipIf(whyNoWebGpu !== "")(`a batch on webgpu equals the CPU's ${whyNoWebGpu}`, async () => {
+    const images = [11, 12].map((seed) => randomPicture(seed, 64, 64));
+    const cpu = await describePictures(parseTarget("hog"), images, [4, 4]);
+    const gpu = await describePictures(parseTarget("hog"), images, [4, 4], "webgpu");
+    expect(maxDifference(gpu, cpu)).toBeLessThan(1e-3);
   });
 
   test("says what it cannot take", async () => {

@@ -2,6 +2,7 @@
 import { randomStream } from "../../data/random.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
 import type { Descriptor, Grid } from "../../features/descriptor.js";
+import type { Device } from "../../src/compile/compile.js";
 
 export interface Picture {
   readonly height: number;
@@ -37,7 +38,7 @@ export async function describePictures(
   descriptor: Descriptor,
   pictures: readonly Picture[],
   grid: Grid,
-  device: "cpu" | "tfjs-cpu" = "cpu",
+  device: Device = "cpu",
 ): Promise<Float32Array> {
   const { height, width } = pictures[0]!;
   const computer = await openFeatureComputer(descriptor, { imageSizePx: [height, width], grid, batch: 2, device });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { ShapeError } from "../../data/errors.js";
 import { parseTarget } from "../../features/targets.js";
+import { whyNoWebGpu } from "../compile/webgpu.js";
 import { describePictures, maxDifference, picture, randomPicture } from "./images.js";
 import { naiveSift } from "./naive-sift.js";
 
@@ -114,6 +115,15 @@ describe("sift", () => {
     const compiled = await describePictures(upright, images, [3, 3]);
     const eager = await describePictures(upright, images, [3, 3], "tfjs-cpu");
     expect(maxDifference(compiled, eager)).toBeLessThanOrEqual(1);
+  });
+
+  test.skipIf(whyNoWebGpu !== "")(`a batch on webgpu equals the CPU's ${whyNoWebGpu}`, async () => {
+    const images = [11, 12].map((seed) => randomPicture(seed, 64, 64));
+    const cpu = await describePictures(upright, images, [4, 4]);
+    const gpu = await describePictures(upright, images, [4, 4], "webgpu");
+    const off = Array.from(cpu, (v, i) => Math.abs(v - gpu[i]!));
+    expect(Math.max(...off)).toBeLessThanOrEqual(1); // a whole number of 0…255 may round either way
+    expect(off.reduce((a, b) => a + b) / off.length).toBeLessThan(1e-3 * 255);
   });
 
   test("says what it cannot take", async () => {

@@ -1,0 +1,180 @@
+/**
+ * @file A step whose state stays on a GPU (WebGPU): what a run writes is what the next one reads, and only inputs and outputs
+ * travel. The whole step, optimizer included, is one graph.
+ */
+import { encodeOnnx, type NamedOutput } from "./encode-onnx.js";
+import { CompileError, SignatureError } from "./errors.js";
+import { Graph, sizeOf } from "./graph.js";
+import {
+  type HostTensors,
+  hostArray,
+  hostTensor,
+  type NativeTensor,
+  openSession,
+  ortTensor,
+  runSession,
+  type Session,
+} from "./session.js";
+import { checkValues, dtypeOf, type Signature, type TensorSpec } from "./signature.js";
+import {
+  type CompiledStep,
+  type CompileOptions,
+  checkPart,
+  copyOf,
+  type StepFunction,
+  type StepSignature,
+} from "./step.js";
+import { traceStep } from "./trace-step.js";
+
+/** Compile a step for WebGPU. @throws {DeviceError} there is no adapter. */
+export async function openDeviceStep(
+  fn: StepFunction,
+  signature: StepSignature,
+  { name, threads }: CompileOptions,
+): Promise<CompiledStep> {
+  const { graph, next, outputs, outputSignature, changing } = traceStep(fn, signature, name);
+  const wanted: NamedOutput[] = [
+    ...changing.map((key) => ({ name: `next/${key}`, value: next[key]! })),
+    ...Object.entries(outputs).map(([key, value]) => ({ name: `out/${key}`, value })),
+  ];
+  if (wanted.length === 0) throw new CompileError("CompileError", `${name}: the function changes and returns nothing`);
+  const { model, nodes } = encodeOnnx(graph, wanted, name);
+  const session = await openSession(model, {
+    device: "webgpu",
+    keepOnDevice: changing.map((key) => `next/${key}`),
+    ...(threads === undefined ? {} : { threads }),
+  });
+  const transfer = await openTransfers(signature.state, name).catch(async (error) => {
+    await session.release();
+    throw error;
+  });
+  return new DeviceStep(name, signature, outputSignature, nodes, session, changing, transfer);
+}
+
+/** Sessions that copy tensors, because a device tensor cannot be made from, or read into, host memory directly. */
+interface Transfers {
+  readonly upload: Session | undefined;
+  readonly download: Session | undefined;
+}
+
+async function openTransfers(state: Signature, name: string): Promise<Transfers> {
+  const keys = Object.keys(state);
+  if (keys.length === 0) return { upload: undefined, download: undefined };
+  const graph = new Graph();
+  const copies = keys.map((key) => ({
+    name: `to/${key}`,
+    value: graph.input(`from/${key}`, state[key]!.shape, dtypeOf(state[key]!)),
+  }));
+  const { model } = encodeOnnx(graph, copies, `${name}: transfer of state`);
+  const upload = await openSession(model, { device: "webgpu", keepOnDevice: copies.map((copy) => copy.name) });
+  return { upload, download: await openSession(model, { device: "webgpu" }) };
+}
+
+class DeviceStep implements CompiledStep {
+  /** On the device, except what `setState` wrote last: that is on the host until the next run. */
+  private readonly state: Record<string, NativeTensor>;
+  private readonly known: ReadonlySet<string>;
+  private running = false;
+  private released = false;
+
+  constructor(
+    readonly name: string,
+    readonly signature: StepSignature,
+    readonly outputs: Signature,
+    readonly nodes: number,
+    private readonly session: Session,
+    private readonly changing: readonly string[],
+    private readonly transfers: Transfers,
+  ) {
+    const zeros = ({ shape, ...spec }: TensorSpec): NativeTensor => {
+      const dtype = dtypeOf({ shape, ...spec });
+      return ortTensor(dtype, hostArray(dtype, sizeOf(shape)), shape);
+    };
+    this.state = Object.fromEntries(Object.entries(signature.state).map(([key, spec]) => [key, zeros(spec)]));
+    this.known = new Set(session.inputNames);
+  }
+
+  setState(values: HostTensors): void {
+    this.check();
+    checkPart(this.name, values, this.signature.state);
+    for (const [key, { data }] of Object.entries(values)) {
+      const spec = this.signature.state[key]!;
+      this.replace(key, ortTensor(dtypeOf(spec), data.slice(), spec.shape));
+    }
+  }
+
+  async readState(names: readonly string[] = Object.keys(this.signature.state)): Promise<HostTensors> {
+    this.check();
+    for (const key of names) {
+      if (!Object.hasOwn(this.state, key)) throw new SignatureError(`${this.name}: there is no state "${key}"`);
+    }
+    if (names.length === 0) return {};
+    this.running = true;
+    try {
+      const copies = await this.transfer(this.transfers.download!, names);
+      return Object.fromEntries(names.map((key) => [key, copyOf(hostTensor(copies[key]!))]));
+    } finally {
+      this.running = false;
+    }
+  }
+
+  async run(inputs: HostTensors): Promise<HostTensors> {
+    this.check();
+    checkValues(`${this.name}: input`, inputs, this.signature.inputs);
+    this.running = true;
+    try {
+      await this.uploadFrozen();
+      const feeds: Record<string, NativeTensor> = {};
+      for (const [key, tensor] of Object.entries(this.state)) {
+        if (this.known.has(`state/${key}`)) feeds[`state/${key}`] = tensor;
+      }
+      for (const [key, spec] of Object.entries(this.signature.inputs)) {
+        if (this.known.has(`in/${key}`)) feeds[`in/${key}`] = ortTensor(dtypeOf(spec), inputs[key]!.data, spec.shape);
+      }
+      const fetches = Object.fromEntries(this.session.outputNames.map((output) => [output, null]));
+      const results = await runSession(this.session, feeds, fetches, this.name);
+      for (const key of this.changing) this.replace(key, results[`next/${key}`]!);
+      return Object.fromEntries(Object.keys(this.outputs).map((key) => [key, hostTensor(results[`out/${key}`]!)]));
+    } finally {
+      this.running = false;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    if (this.released) return;
+    this.check();
+    this.released = true;
+    for (const tensor of Object.values(this.state)) tensor.dispose();
+    for (const session of [this.session, this.transfers.upload, this.transfers.download]) await session?.release();
+  }
+
+  /** State that no run replaces would be sent again with each run: send it once. */
+  private async uploadFrozen(): Promise<void> {
+    const changing = new Set(this.changing);
+    const waiting = Object.entries(this.state).filter(
+      ([key, { location }]) => !changing.has(key) && location === "cpu",
+    );
+    if (waiting.length === 0) return;
+    const keys = waiting.map(([key]) => key);
+    const uploaded = await this.transfer(this.transfers.upload!, keys);
+    for (const key of keys) this.replace(key, uploaded[key]!);
+  }
+
+  private async transfer(session: Session, keys: readonly string[]): Promise<Record<string, NativeTensor>> {
+    const feeds = Object.fromEntries(Object.entries(this.state).map(([key, tensor]) => [`from/${key}`, tensor]));
+    const fetches = Object.fromEntries(keys.map((key) => [`to/${key}`, null]));
+    const results = await runSession(session, feeds, fetches, `${this.name}: transfer of state`);
+    return Object.fromEntries(keys.map((key) => [key, results[`to/${key}`]!]));
+  }
+
+  private replace(key: string, tensor: NativeTensor): void {
+    this.state[key]!.dispose();
+    this.state[key] = tensor;
+  }
+
+  private check(): void {
+    if (this.released) throw new CompileError("CompileError", `${this.name}: used after dispose()`);
+    if (this.running)
+      throw new CompileError("CompileError", `${this.name}: used while a run is under way; await it first`);
+  }
+}

@@ -1,0 +1,163 @@
+/**
+ * @file A step whose state is in host memory.
+ *
+ * State that is only updated element by element (an optimizer, a moving average) is updated in place, by loops that run after
+ * the graph. Other state lives in two sets of buffers: a run reads one and writes the other, then they change places. So no
+ * run allocates or copies state, and one that fails leaves it as it was. State that the function returns as it came (a frozen
+ * parameter) costs nothing.
+ *
+ * On `cuda` the graph runs on the card and the loops on the host: parameters go there and gradients come back each step, because
+ * ONNX Runtime's Node binding cannot hold CUDA tensors.
+ */
+import { encodeOnnx, type NamedOutput } from "./encode-onnx.js";
+import { CompileError, SignatureError } from "./errors.js";
+import { sizeOf } from "./graph.js";
+import { planUpdates, type ScalarSource, type UpdatePlan } from "./plan-updates.js";
+import {
+  type HostTensors,
+  hostArray,
+  hostTensor,
+  type NativeTensor,
+  openSession,
+  ortTensor,
+  runSession,
+  type Session,
+} from "./session.js";
+import { checkValues, dtypeOf, type Signature, type TensorSpec } from "./signature.js";
+import { layOutUpdates, type StateMemory } from "./state-memory.js";
+import {
+  type CompiledStep,
+  type CompileOptions,
+  checkPart,
+  copyOf,
+  type StepFunction,
+  type StepSignature,
+} from "./step.js";
+import { traceStep } from "./trace-step.js";
+
+/** Compile a step for the CPU, or for CUDA with the state on the host. */
+export async function openNativeStep(
+  fn: StepFunction,
+  signature: StepSignature,
+  { name, threads }: CompileOptions,
+  device: "cpu" | "cuda",
+): Promise<CompiledStep> {
+  const { graph, given, next, outputs, outputSignature, changing } = traceStep(fn, signature, name);
+  const plan = planUpdates(graph, given, next, Object.values(outputs));
+  const swapped = changing.filter((key) => !plan.keys.has(key));
+  const wanted: NamedOutput[] = [
+    ...swapped.map((key) => ({ name: `next/${key}`, value: next[key]! })),
+    ...Object.entries(outputs).map(([key, value]) => ({ name: `out/${key}`, value })),
+    ...[...plan.edges].map(([edge, value]) => ({ name: edge, value })),
+  ];
+  if (wanted.length === 0) throw new CompileError("CompileError", `${name}: the function changes and returns nothing`);
+  const { model, nodes } = encodeOnnx(graph, wanted, name);
+  const session = await openSession(model, { device, ...(threads === undefined ? {} : { threads }) });
+  const memory = await layOutUpdates(plan.loops);
+  return new NativeStep(name, signature, outputSignature, nodes, session, swapped, plan, memory);
+}
+
+class NativeStep implements CompiledStep {
+  private readonly sides: readonly [Record<string, NativeTensor>, Record<string, NativeTensor>];
+  private readonly edges: Record<string, NativeTensor | null>;
+  private current: 0 | 1 = 0;
+  private running = false;
+  private released = false;
+
+  /**
+   * @param swapped state that the graph computes: it has two sides.
+   * @param memory  state that loops update in place, and what the graph computes for them.
+   */
+  constructor(
+    readonly name: string,
+    readonly signature: StepSignature,
+    readonly outputs: Signature,
+    readonly nodes: number,
+    private readonly session: Session,
+    private readonly swapped: readonly string[],
+    { edges }: UpdatePlan,
+    private readonly memory: StateMemory,
+  ) {
+    const tensor = (key: string, { shape, ...spec }: TensorSpec): NativeTensor =>
+      ortTensor(
+        dtypeOf({ shape, ...spec }),
+        memory.state[key] ?? hostArray(dtypeOf({ shape, ...spec }), sizeOf(shape)),
+        shape,
+      );
+    const first = Object.fromEntries(Object.entries(signature.state).map(([key, spec]) => [key, tensor(key, spec)]));
+    const second = { ...first, ...Object.fromEntries(swapped.map((key) => [key, tensor(key, signature.state[key]!)])) };
+    this.sides = [first, second];
+    this.edges = Object.fromEntries(
+      [...edges].map(([edge, { shape }]) => {
+        const array = memory.edges[edge];
+        return [edge, array === undefined ? null : ortTensor("float32", array, shape)];
+      }),
+    );
+  }
+
+  setState(values: HostTensors): void {
+    this.check();
+    checkPart(this.name, values, this.signature.state);
+    const side = this.sides[this.current];
+    for (const [key, value] of Object.entries(values)) hostTensor(side[key]!).data.set(value.data as never);
+  }
+
+  async readState(names: readonly string[] = Object.keys(this.signature.state)): Promise<HostTensors> {
+    this.check();
+    const side = this.sides[this.current];
+    return Object.fromEntries(
+      names.map((key) => {
+        const tensor = side[key];
+        if (tensor === undefined) throw new SignatureError(`${this.name}: there is no state "${key}"`);
+        return [key, copyOf(hostTensor(tensor))];
+      }),
+    );
+  }
+
+  async run(inputs: HostTensors): Promise<HostTensors> {
+    this.check();
+    checkValues(`${this.name}: input`, inputs, this.signature.inputs);
+    const now = this.sides[this.current];
+    const next = this.sides[this.current === 0 ? 1 : 0];
+    const feeds: Record<string, NativeTensor> = {};
+    const known = new Set(this.session.inputNames);
+    for (const [key, tensor] of Object.entries(now)) if (known.has(`state/${key}`)) feeds[`state/${key}`] = tensor;
+    for (const [key, spec] of Object.entries(this.signature.inputs)) {
+      if (known.has(`in/${key}`)) feeds[`in/${key}`] = ortTensor(dtypeOf(spec), inputs[key]!.data, spec.shape);
+    }
+    const fetches: Record<string, NativeTensor | null> = { ...this.edges };
+    for (const key of this.swapped) fetches[`next/${key}`] = next[key]!;
+    for (const key of Object.keys(this.outputs)) fetches[`out/${key}`] = null;
+    this.running = true;
+    try {
+      const results = await runSession(this.session, feeds, fetches, this.name);
+      const numberOf = (source: ScalarSource): number => {
+        if ("constant" in source) return source.constant;
+        if ("edge" in source) return hostTensor(results[source.edge]!).data[0]!;
+        const [room, key] = [
+          source.input.slice(0, source.input.indexOf("/")),
+          source.input.slice(source.input.indexOf("/") + 1),
+        ];
+        return (room === "in" ? inputs[key]! : hostTensor(now[key]!)).data[0]!;
+      };
+      this.memory.update((loop) => loop.scalars.map(numberOf));
+      this.current = this.current === 0 ? 1 : 0;
+      return Object.fromEntries(Object.keys(this.outputs).map((key) => [key, hostTensor(results[`out/${key}`]!)]));
+    } finally {
+      this.running = false;
+    }
+  }
+
+  async dispose(): Promise<void> {
+    if (this.released) return;
+    this.check();
+    this.released = true;
+    await this.session.release();
+  }
+
+  private check(): void {
+    if (this.released) throw new CompileError("CompileError", `${this.name}: used after dispose()`);
+    if (this.running)
+      throw new CompileError("CompileError", `${this.name}: used while a run is under way; await it first`);
+  }
+}
