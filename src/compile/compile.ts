@@ -3,9 +3,9 @@ import { type CompileOptions, compileStep } from "./compile-step.js";
 import type { HostTensors } from "./session.js";
 import type { Signature, Tensors } from "./signature.js";
 
-export type { CompileOptions, Device } from "./compile-step.js";
 export type { DType, HostTensor, HostTensors } from "./session.js";
 export type { Signature, TensorSpec, Tensors } from "./signature.js";
+export { type CompileOptions, DEVICES, type Device } from "./step.js";
 
 export interface CompiledFunction {
   readonly name: string;

@@ -2,8 +2,9 @@
  * @file The recorded graph: values, nodes and constants, with the simplifications that can be decided while recording.
  *
  * Every node is pure, so equal nodes are one node (hash-consing), and what no output needs is never emitted. Reshapes
- * and transposes compose, multiplications by one and additions of zero vanish, and an expansion is dropped where the
- * consumer broadcasts anyway. It knows ONNX operator names, and nothing of TensorFlow.js or ONNX Runtime.
+ * and transposes compose, multiplications by one and additions of zero vanish, an expansion is dropped where the
+ * consumer broadcasts anyway, and a value without elements is a constant. It knows ONNX operator names, and nothing of
+ * TensorFlow.js or ONNX Runtime.
  */
 
 /** Element types of graph values. `int64` exists only inside the graph (shapes and axes). */
@@ -89,6 +90,10 @@ export class Graph {
     attributes: Readonly<Record<string, Attribute>> = {},
     domain = "",
   ): readonly GraphValue[] {
+    // What has no elements needs no computing; several operators refuse it.
+    if (outputs.every(({ shape }) => sizeOf(shape) === 0)) {
+      return outputs.map(({ shape, type }) => this.constant([], shape, type));
+    }
     const key = `${domain}:${op}(${inputs.map((input) => input.name)})${JSON.stringify(attributes)}->${outputs.map((o) => `${o.type}[${o.shape}]`)}`;
     const known = this.interned.get(key);
     if (known !== undefined) return known.outputs;

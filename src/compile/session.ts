@@ -3,6 +3,9 @@ import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
 import { DeviceError, SignatureError } from "./errors.js";
 
+// What goes wrong is thrown, in one line; the runtime's own log would say it a second time, with paths of its build machine.
+ort.env.logLevel = "fatal";
+
 /** A native session and its tensors, for this folder only. */
 export type Session = ort.InferenceSession;
 export type NativeTensor = ort.Tensor;
@@ -76,7 +79,7 @@ export async function openSession(
     executionMode: "sequential",
     intraOpNumThreads: options.threads !== undefined && options.threads > 0 ? options.threads : availableParallelism(),
     interOpNumThreads: 1,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     // Moments of a young optimizer are denormal by the million, and those cost a hundred times as much.
     extra: { session: { set_denormal_as_zero: "1" } },
     ...(options.keepOnDevice === undefined

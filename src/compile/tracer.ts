@@ -53,7 +53,8 @@ export const graphValue = (tensor: tf.TensorInfo): GraphValue => {
   return handle.value;
 };
 
-const typeOf = (dtype: tf.DataType): ValueType => {
+/** A TensorFlow.js dtype as a value's type. @throws {UnsupportedOpError} string and complex64. */
+export const valueType = (dtype: unknown): ValueType => {
   if (dtype === "float32" || dtype === "int32" || dtype === "bool") return dtype;
   throw new UnsupportedOpError(`dtype "${dtype}" cannot be compiled; supported: float32, int32, bool`);
 };
@@ -68,7 +69,7 @@ class TracerBackend extends tf.KernelBackend {
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
     const { graph, name } = activeTrace();
     try {
-      return new Handle(graph.constant(values as unknown as ArrayLike<number>, shape, typeOf(dtype)));
+      return new Handle(graph.constant(values as unknown as ArrayLike<number>, shape, valueType(dtype)));
     } catch (cause) {
       if (cause instanceof RangeError) throw new CompileError("CompileError", `${name}: ${cause.message}`, cause);
       throw cause;
@@ -129,6 +130,9 @@ export function supportedKernels(): string[] {
   return [...kernels.keys()].sort();
 }
 
+/** The kernel that compiles a TensorFlow.js kernel, where there is one. */
+export const kernelOf = (name: string): Kernel | undefined => kernels.get(name);
+
 let installed = false;
 
 /** Register the backend and, for every kernel that TensorFlow.js knows, either ours or one that says it is missing. */
@@ -161,6 +165,8 @@ function kernelFunction(kernelName: string): tf.KernelFunc {
     } catch (cause) {
       if (cause instanceof CompileError && cause.message.startsWith(`${name}:`)) throw cause;
       const message = cause instanceof Error ? cause.message : String(cause);
+      if (cause instanceof UnsupportedOpError)
+        throw new UnsupportedOpError(`${name}: ${kernelName}: ${message}`, cause);
       throw new CompileError("CompileError", `${name}: ${kernelName}: ${message}`, cause);
     }
   };
@@ -194,7 +200,7 @@ export function trace<Result>(
     tf.setBackend(TRACE_BACKEND);
     engine.startScope(name);
     const result = body((inputName, shape, dtype) => {
-      const value = graph.input(inputName, shape, typeOf(dtype));
+      const value = graph.input(inputName, shape, valueType(dtype));
       const info = tensorInfo(value);
       return engine.makeTensorFromDataId(info.dataId as never, [...shape], dtype);
     });

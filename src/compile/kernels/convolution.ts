@@ -1,12 +1,12 @@
 /**
- * @file Convolutions and pooling, NHWC as in TensorFlow.js.
+ * @file Convolutions and pooling, NHWC as in TensorFlow.js (NCHW is transposed on the way in and out).
  *
  * A small convolution is one matrix product over the patches of its input (im2col), forward and backward; a large one, whose
  * patches would not fit a cache, is ONNX Runtime's own in NCHW. Gradients of pooling are sums over the window's offsets.
  */
 import tf from "@tensorflow/tfjs";
-import type { Graph, GraphValue } from "../graph.js";
-import type { Kernel } from "../tracer.js";
+import { type Graph, type GraphValue, sameShape } from "../graph.js";
+import type { Kernel, KernelContext } from "../tracer.js";
 import { binary, scalar, select } from "./elementwise.js";
 import { activate, addBias, product } from "./products.js";
 import { concat, pad, slice } from "./shape.js";
@@ -19,13 +19,16 @@ type Four = [number, number, number, number];
 const PATCH_ELEMENTS = 1 << 22;
 
 const convInfo = (inShape: readonly number[], filter: readonly number[], a: Attributes, depthwise = false): Info => {
-  if (a["dataFormat"] === "NCHW") throw new Error("dataFormat NCHW is not supported; use NHWC");
+  let padding = a["pad"] as "same" | [number, number][];
+  // Explicit padding comes in the order of the axes.
+  if (a["dataFormat"] === "NCHW" && Array.isArray(padding))
+    padding = [0, 2, 3, 1].map((axis) => padding[axis] as never);
   return tf.backend_util.computeConv2DInfo(
     [...inShape] as Four,
     [...filter] as Four,
     a["strides"] as number | [number, number],
     (a["dilations"] as number | [number, number] | undefined) ?? 1,
-    a["pad"] as "same",
+    padding as "same",
     a["dimRoundingMode"] as "floor" | undefined,
     depthwise,
   );
@@ -43,6 +46,17 @@ const poolInfo = (inShape: readonly number[], a: Attributes): Info =>
 
 const nchw = (graph: Graph, x: GraphValue) => graph.transpose(x, [0, 3, 1, 2]);
 const nhwc = (graph: Graph, x: GraphValue) => graph.transpose(x, [0, 2, 3, 1]);
+
+/** What dataFormat asks for: values into NHWC and out of it, and a shape that was given. */
+function layout(graph: Graph, a: Attributes) {
+  const isChannelsFirst = a["dataFormat"] === "NCHW";
+  return {
+    isChannelsFirst,
+    enter: (x: GraphValue) => (isChannelsFirst ? nhwc(graph, x) : x),
+    leave: (y: GraphValue) => (isChannelsFirst ? nchw(graph, y) : y),
+    shape: (shape: readonly number[]) => (isChannelsFirst ? [0, 2, 3, 1].map((axis) => shape[axis]!) : shape),
+  };
+}
 
 /** The padding of the last row and column that the windows of `info` reach into, no more: ONNX takes it as given. */
 function windowPads({ padInfo }: Info): [number, number, number, number] {
@@ -178,6 +192,9 @@ function convTranspose(graph: Graph, dy: GraphValue, weights: GraphValue, info: 
 }
 
 function conv2dInputGradient(graph: Graph, dy: GraphValue, filter: GraphValue, info: Info): GraphValue {
+  if (!sameShape(dy.shape, info.outShape)) {
+    throw new Error(`a convolution of [${info.inShape}] gives [${info.outShape}], its gradient came as [${dy.shape}]`);
+  }
   const [height, width, inChannels, outChannels] = filter.shape as Four;
   const unit = info.strideHeight === 1 && info.strideWidth === 1;
   if (unit && (isPointwise(info) || patchElements(info, outChannels) <= PATCH_ELEMENTS)) {
@@ -232,23 +249,27 @@ function depthwise(graph: Graph, x: GraphValue, filter: GraphValue, info: Info):
   return nhwc(graph, graph.op("Conv", inputs, [batch, outChannels, outHeight, outWidth], "float32", attributes));
 }
 
-const withBias = (
+function withBias(
   graph: Graph,
   y: GraphValue,
-  bias: GraphValue | undefined,
-  alpha: GraphValue | undefined,
+  { bias, preluActivationWeights }: KernelContext["named"],
   a: Attributes,
-) => {
-  const sum = bias === undefined ? y : (addBias(graph, y, bias) ?? binary(graph, "Add", y, bias));
-  return activate(graph, sum, a["activation"] as string | undefined, alpha, a);
-};
+  isChannelsFirst: boolean,
+): GraphValue {
+  // TensorFlow.js's biases and slopes of one axis belong to the channels, wherever those are.
+  const perChannel = (x: GraphValue | undefined) =>
+    x !== undefined && isChannelsFirst && x.shape.length === 1 ? graph.reshape(x, [x.shape[0]!, 1, 1]) : x;
+  const offset = perChannel(bias);
+  const sum = offset === undefined ? y : (addBias(graph, y, offset) ?? binary(graph, "Add", y, offset));
+  return activate(graph, sum, a["activation"] as string | undefined, perChannel(preluActivationWeights), a);
+}
 
 /** How many elements of the input each window covers, [1, outHeight, outWidth, 1]: the border does not count. */
 function windowCounts(graph: Graph, info: Info): GraphValue {
   const along = (out: number, side: number, stride: number, kernel: number, before: number) =>
     Array.from({ length: out }, (_, i) => {
       const start = i * stride - before;
-      return Math.min(start + kernel, side) - Math.max(start, 0);
+      return Math.max(0, Math.min(start + kernel, side) - Math.max(start, 0));
     });
   const rows = along(info.outHeight, info.inHeight, info.strideHeight, info.filterHeight, info.padInfo.top);
   const columns = along(info.outWidth, info.inWidth, info.strideWidth, info.filterWidth, info.padInfo.left);
@@ -256,33 +277,57 @@ function windowCounts(graph: Graph, info: Info): GraphValue {
   return graph.constant(counts, [1, info.outHeight, info.outWidth, 1], "float32");
 }
 
-const isWhole = (info: Info): boolean => info.filterHeight === 1 && info.filterWidth === 1 && info.strideHeight === 1;
+/** TensorFlow.js hands the input through here, whatever the strides. */
+const isWhole = (info: Info): boolean =>
+  info.filterHeight === 1 && info.filterWidth === 1 && sameShape(info.inShape, info.outShape);
+
+/** With `dimRoundingMode` windows may begin in the last of the padding or reach beyond it: padded so that all of them fit. */
+function fitted(info: Info): Info {
+  const { padInfo, outHeight, outWidth, inHeight, inWidth } = info;
+  const bottom = (outHeight - 1) * info.strideHeight + info.filterHeight - inHeight - padInfo.top;
+  const right = (outWidth - 1) * info.strideWidth + info.filterWidth - inWidth - padInfo.left;
+  return {
+    ...info,
+    padInfo: { ...padInfo, bottom: Math.max(padInfo.bottom, bottom), right: Math.max(padInfo.right, right) },
+  };
+}
+
+/** ONNX refuses windows that lie in the padding alone. */
+const isPlain = (info: Info): boolean => {
+  const [top, left, bottom, right] = windowPads(info);
+  return Math.max(top, bottom) < info.filterHeight && Math.max(left, right) < info.filterWidth;
+};
 
 export const convolutionKernels: Record<string, Kernel> = {
-  Conv2D: ({ graph, named: { x, filter }, attributes }) =>
-    conv2d(graph, x!, filter!, convInfo(x!.shape, filter!.shape, attributes)),
-  FusedConv2D: ({ graph, named: { x, filter, bias, preluActivationWeights }, attributes }) =>
-    withBias(
-      graph,
-      conv2d(graph, x!, filter!, convInfo(x!.shape, filter!.shape, attributes)),
-      bias,
-      preluActivationWeights,
-      attributes,
-    ),
-  Conv2DBackpropInput: ({ graph, named: { dy, filter }, attributes }) =>
-    conv2dInputGradient(graph, dy!, filter!, convInfo(attributes["inputShape"] as number[], filter!.shape, attributes)),
-  Conv2DBackpropFilter: ({ graph, named: { x, dy }, attributes }) =>
-    conv2dFilterGradient(graph, x!, dy!, convInfo(x!.shape, attributes["filterShape"] as number[], attributes)),
+  Conv2D: ({ graph, named: { x, filter }, attributes }) => {
+    const { enter, leave } = layout(graph, attributes);
+    const input = enter(x!);
+    return leave(conv2d(graph, input, filter!, convInfo(input.shape, filter!.shape, attributes)));
+  },
+  FusedConv2D: ({ graph, named, attributes }) => {
+    const { enter, leave, isChannelsFirst } = layout(graph, attributes);
+    const [input, filter] = [enter(named["x"]!), named["filter"]!];
+    const y = leave(conv2d(graph, input, filter, convInfo(input.shape, filter.shape, attributes)));
+    return withBias(graph, y, named, attributes, isChannelsFirst);
+  },
+  Conv2DBackpropInput: ({ graph, named: { dy, filter }, attributes }) => {
+    const { enter, leave, shape } = layout(graph, attributes);
+    const info = convInfo(shape(attributes["inputShape"] as number[]), filter!.shape, attributes);
+    return leave(conv2dInputGradient(graph, enter(dy!), filter!, info));
+  },
+  Conv2DBackpropFilter: ({ graph, named: { x, dy }, attributes }) => {
+    const { enter } = layout(graph, attributes);
+    const input = enter(x!);
+    const info = convInfo(input.shape, attributes["filterShape"] as number[], attributes);
+    return conv2dFilterGradient(graph, input, enter(dy!), info);
+  },
   DepthwiseConv2dNative: ({ graph, named: { x, filter }, attributes }) =>
     depthwise(graph, x!, filter!, convInfo(x!.shape, filter!.shape, attributes, true)),
-  FusedDepthwiseConv2D: ({ graph, named: { x, filter, bias, preluActivationWeights }, attributes }) =>
-    withBias(
-      graph,
-      depthwise(graph, x!, filter!, convInfo(x!.shape, filter!.shape, attributes, true)),
-      bias,
-      preluActivationWeights,
-      attributes,
-    ),
+  FusedDepthwiseConv2D: ({ graph, named, attributes }) => {
+    const { x, filter } = named;
+    const y = depthwise(graph, x!, filter!, convInfo(x!.shape, filter!.shape, attributes, true));
+    return withBias(graph, y, named, attributes, false);
+  },
   DepthwiseConv2dNativeBackpropInput: ({ graph, named: { dy, filter }, attributes }) => {
     const info = convInfo(attributes["inputShape"] as number[], filter!.shape, attributes, true);
     return convTranspose(graph, dy!, groupWeights(graph, filter!), info, info.inChannels);
@@ -301,28 +346,30 @@ export const convolutionKernels: Record<string, Kernel> = {
   },
 
   MaxPool: ({ graph, inputs: [x], attributes }) => {
-    const info = poolInfo(x!.shape, attributes);
+    const info = fitted(poolInfo(x!.shape, attributes));
     if (isWhole(info)) return x!;
+    if (!isPlain(info)) {
+      const parts = taps(graph, padded(graph, x!, info, Number.NEGATIVE_INFINITY), info);
+      return parts.reduce((a, b) => binary(graph, "Max", a, b));
+    }
     const [batch, height, width, channels] = info.outShape as Four;
-    const y = graph.op(
-      "MaxPool",
-      [nchw(graph, x!)],
-      [batch, channels, height, width],
-      "float32",
-      windowAttributes(info),
-    );
-    return nhwc(graph, y);
+    const shape = [batch, channels, height, width];
+    return nhwc(graph, graph.op("MaxPool", [nchw(graph, x!)], shape, "float32", windowAttributes(info)));
   },
   AvgPool: ({ graph, inputs: [x], attributes }) => {
-    const info = poolInfo(x!.shape, attributes);
+    const info = fitted(poolInfo(x!.shape, attributes));
     if (isWhole(info)) return x!;
+    if (!isPlain(info)) {
+      const sum = taps(graph, padded(graph, x!, info), info).reduce((a, b) => binary(graph, "Add", a, b));
+      return binary(graph, "Div", sum, windowCounts(graph, info));
+    }
     const [batch, height, width, channels] = info.outShape as Four;
     const shape = [batch, channels, height, width];
     return nhwc(graph, graph.op("AveragePool", [nchw(graph, x!)], shape, "float32", windowAttributes(info)));
   },
   // The gradient goes to the first of equal maxima, in the window's row-major order.
   MaxPoolGrad: ({ graph, named: { dy, input, output }, attributes }) => {
-    const info = poolInfo(input!.shape, attributes);
+    const info = fitted(poolInfo(input!.shape, attributes));
     let free: GraphValue | undefined;
     const parts = taps(graph, padded(graph, input!, info, Number.NEGATIVE_INFINITY), info).map((tap) => {
       const equal = graph.op("Equal", [tap, output!], output!.shape, "bool");
@@ -334,7 +381,7 @@ export const convolutionKernels: Record<string, Kernel> = {
     return gatherTaps(graph, parts, info);
   },
   AvgPoolGrad: ({ graph, named: { dy, input }, attributes }) => {
-    const info = poolInfo(input!.shape, attributes);
+    const info = fitted(poolInfo(input!.shape, attributes));
     const share = binary(graph, "Div", dy!, windowCounts(graph, info));
     return gatherTaps(
       graph,

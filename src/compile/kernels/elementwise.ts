@@ -1,7 +1,7 @@
 /** @file Elementwise kernels: arithmetic, comparison, logic, selection and functions of one number. */
 import tf from "@tensorflow/tfjs";
 import { type Graph, type GraphValue, sameShape, sizeOf, type ValueType } from "../graph.js";
-import type { Kernel, KernelContext } from "../tracer.js";
+import { type Kernel, type KernelContext, valueType } from "../tracer.js";
 
 const fillOf = (x: GraphValue): number | undefined =>
   x.constant !== undefined && "fill" in x.constant ? x.constant.fill : undefined;
@@ -65,6 +65,10 @@ export function cast(graph: Graph, x: GraphValue, type: ValueType): GraphValue {
 export const scalar = (graph: Graph, value: number): GraphValue => graph.fill([], Math.fround(value), "float32");
 
 export function select(graph: Graph, condition: GraphValue, a: GraphValue, b: GraphValue): GraphValue {
+  // ONNX Runtime selects among numbers.
+  if (a.type === "bool") {
+    return cast(graph, select(graph, condition, cast(graph, a, "int32"), cast(graph, b, "int32")), "bool");
+  }
   const shape = broadcastShape(a, b);
   let mask = condition;
   // TensorFlow.js lets a condition of rank 1 choose whole rows.
@@ -161,13 +165,12 @@ export const elementwiseKernels: Record<string, Kernel> = {
   },
   Atan2: ({ graph, inputs: [a, b] }) => atan2(graph, cast(graph, a!, "float32"), cast(graph, b!, "float32")),
   AddN: ({ graph, inputs }) => inputs.reduce((sum, x) => add(graph, sum, x)),
-  Prelu: ({ graph, named: { x, alpha } }) =>
-    select(
-      graph,
-      binary(graph, "GreaterOrEqual", x!, scalar(graph, 0), "bool"),
-      graph.expand(x!, broadcastShape(x!, alpha!)),
-      mul(graph, alpha!, x!),
-    ),
+  Prelu: ({ graph, named }) => {
+    const [x, alpha] = [cast(graph, named["x"]!, "float32"), cast(graph, named["alpha"]!, "float32")];
+    const isPositive = binary(graph, "GreaterOrEqual", x, scalar(graph, 0), "bool");
+    return select(graph, isPositive, graph.expand(x, broadcastShape(x, alpha)), mul(graph, alpha, x));
+  },
+  BitwiseAnd: ({ graph, inputs: [a, b] }) => binary(graph, "BitwiseAnd", a!, b!),
 
   Equal: comparison("Equal"),
   NotEqual: comparison("Equal", true),
@@ -181,10 +184,16 @@ export const elementwiseKernels: Record<string, Kernel> = {
   Select: ({ graph, named: { condition, t, e } }) => select(graph, cast(graph, condition!, "bool"), t!, e!),
 
   Identity: ({ inputs: [x] }) => x!,
-  Cast: ({ graph, inputs: [x], attributes }) => cast(graph, x!, attributes["dtype"] as ValueType),
+  Cast: ({ graph, inputs: [x], attributes }) => cast(graph, x!, valueType(attributes["dtype"])),
   Abs: keepInteger("Abs", true),
   Neg: keepInteger("Neg", true),
-  Sign: keepInteger("Sign", true),
+  Sign: (context) => {
+    const { graph, inputs } = context;
+    const sign = keepInteger("Sign", true)(context) as GraphValue;
+    if (sign.type !== "float32") return sign;
+    // TensorFlow.js calls the sign of what is not a number zero.
+    return select(graph, unary(graph, "IsNaN", inputs[0]!, "bool"), scalar(graph, 0), sign);
+  },
   Floor: keepInteger("Floor", false),
   Ceil: keepInteger("Ceil", false),
   Round: keepInteger("Round", false),
@@ -230,11 +239,14 @@ export const elementwiseKernels: Record<string, Kernel> = {
     );
     return mul(graph, dy!, slope);
   },
-  Step: floatFunction((graph, x, { alpha }) => {
-    const positive = binary(graph, "Greater", x, scalar(graph, 0), "bool");
-    const step = select(graph, positive, scalar(graph, 1), scalar(graph, (alpha as number | undefined) ?? 0));
-    return select(graph, unary(graph, "IsNaN", x, "bool"), x, graph.expand(step, x.shape));
-  }),
+  Step: ({ graph, inputs: [x], attributes }) => {
+    const number = (value: number) =>
+      graph.fill([], x!.type === "float32" ? Math.fround(value) : Math.trunc(value), x!.type);
+    const positive = binary(graph, "Greater", x!, number(0), "bool");
+    const step = select(graph, positive, number(1), number((attributes["alpha"] as number | undefined) ?? 0));
+    if (x!.type !== "float32") return graph.expand(step, x!.shape);
+    return select(graph, unary(graph, "IsNaN", x!, "bool"), x!, graph.expand(step, x!.shape));
+  },
   IsNan: floatFunction((graph, x) => unary(graph, "IsNaN", x, "bool")),
   IsInf: floatFunction((graph, x) => unary(graph, "IsInf", x, "bool")),
   IsFinite: floatFunction((graph, x) =>
@@ -247,7 +259,8 @@ export const elementwiseKernels: Record<string, Kernel> = {
   ZerosLike: ({ graph, inputs: [x] }) => graph.fill(x!.shape, 0, x!.type),
   OnesLike: ({ graph, inputs: [x] }) => graph.fill(x!.shape, 1, x!.type),
   Fill: ({ graph, attributes }) => {
-    const { shape, value, dtype } = attributes as { shape: number[]; value: number; dtype?: ValueType };
-    return graph.fill(shape, dtype === "int32" ? Math.trunc(value) : Math.fround(value), dtype ?? "float32");
+    const { shape, value, dtype } = attributes as { shape: number[]; value: number; dtype?: string };
+    const type = valueType(dtype ?? (typeof value === "string" ? "string" : "float32"));
+    return graph.fill(shape, type === "int32" ? Math.trunc(value) : Math.fround(value), type);
   },
 };

@@ -2,8 +2,11 @@
 import { registerKernels } from "../tracer.js";
 import { convolutionKernels } from "./convolution.js";
 import { elementwiseKernels } from "./elementwise.js";
+import { indexingKernels } from "./indexing.js";
+import { normalizationKernels } from "./normalization.js";
 import { productKernels } from "./products.js";
 import { reduceKernels } from "./reduce.js";
+import { resizeKernels } from "./resize.js";
 import { shapeKernels } from "./shape.js";
 
 let registered = false;
@@ -16,5 +19,8 @@ export function registerAllKernels(): void {
   // After the elementwise ones: a sum with a bias belongs to the products.
   registerKernels(productKernels);
   registerKernels(reduceKernels);
+  registerKernels(indexingKernels);
+  registerKernels(normalizationKernels);
+  registerKernels(resizeKernels);
   registerKernels(convolutionKernels);
 }

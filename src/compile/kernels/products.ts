@@ -120,16 +120,6 @@ export function activate(
   }) as GraphValue;
 }
 
-/** Output shape of an einsum over explicit letters. */
-function einsumShape(equation: string, inputs: readonly GraphValue[]): number[] {
-  const [operands, result] = equation.split("->") as [string, string];
-  const sides = new Map<string, number>();
-  for (const [i, letters] of operands.split(",").entries()) {
-    for (const [axis, letter] of [...letters.trim()].entries()) sides.set(letter, inputs[i]!.shape[axis]!);
-  }
-  return [...result.trim()].map((letter) => sides.get(letter)!);
-}
-
 const add = elementwiseKernels["Add"]!;
 
 export const productKernels: Record<string, Kernel> = {
@@ -146,6 +136,14 @@ export const productKernels: Record<string, Kernel> = {
   },
   Einsum: ({ graph, inputs, attributes }) => {
     const equation = attributes["equation"] as string;
-    return graph.op("Einsum", inputs, einsumShape(equation, inputs), inputs[0]!.type, { equation });
+    const { allDims, summedDims, idDims } = tf.backend_util.decodeEinsumEquation(equation, inputs.length);
+    const shaped = inputs.map(({ shape }) => ({ shape: [...shape] }) as unknown as tf.Tensor);
+    tf.backend_util.checkEinsumDimSizes(allDims.length, idDims, shaped);
+    const sides = allDims.map((_, dim) => {
+      const operand = idDims.findIndex((dims) => dims.includes(dim));
+      return inputs[operand]!.shape[idDims[operand]!.indexOf(dim)]!;
+    });
+    const shape = sides.slice(0, allDims.length - summedDims.length);
+    return graph.op("Einsum", inputs, shape, inputs[0]!.type, { equation });
   },
 };

@@ -1,9 +1,9 @@
 /** @file Kernels that reduce, scan or order along axes. */
 import tf from "@tensorflow/tfjs";
-import { type Graph, type GraphValue, sizeOf, type ValueType } from "../graph.js";
+import type { Graph, GraphValue, ValueType } from "../graph.js";
 import type { Kernel } from "../tracer.js";
-import { cast } from "./elementwise.js";
-import { product } from "./products.js";
+import { binary, cast, scalar, select, unary } from "./elementwise.js";
+import { axisOf, pad, slice } from "./shape.js";
 
 type ReduceOp = "ReduceSum" | "ReduceMean" | "ReduceMax" | "ReduceMin" | "ReduceProd";
 
@@ -48,45 +48,40 @@ const argument =
   ({ graph, inputs: [x], attributes }) => {
     const [axis] = tf.util.parseAxisParam(attributes["axis"] as number, [...x!.shape]) as [number];
     const shape = x!.shape.filter((_, i) => i !== axis);
-    const numeric = x!.type === "bool" ? cast(graph, x!, "int32") : x!;
+    const lowest = op === "ArgMax" ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+    // TensorFlow.js passes over what is not a number.
+    const numeric =
+      x!.type === "float32"
+        ? select(graph, unary(graph, "IsNaN", x!, "bool"), scalar(graph, lowest), x!)
+        : cast(graph, x!, "int32");
     return cast(graph, graph.op(op, [numeric], shape, "int64", { axis, keepdims: 0 }), "int32");
   };
 
-/** One-hot products up to this many elements, scattered additions above. */
-const ONE_HOT_ELEMENTS = 1 << 22;
-
-/** Sum the rows of x into `count` segments; rows whose id is outside 0..count−1 vanish. Deterministic in both forms. */
-function segmentSum(graph: Graph, x: GraphValue, ids: GraphValue, count: number): GraphValue {
-  const rows = sizeOf(ids.shape);
-  const width = sizeOf(x.shape) / rows;
-  const flat = cast(graph, graph.reshape(x, [rows, width]), "float32");
-  const shape = [count, ...x.shape.slice(ids.shape.length)];
-  const index = cast(graph, graph.reshape(ids, [rows, 1]), "int32");
-  if (rows * count <= ONE_HOT_ELEMENTS) {
-    const range = graph.constant(
-      Array.from({ length: count }, (_, i) => i),
-      [count],
-      "int32",
+/** Products of all elements up to each one: doubling steps, each multiplying by what lies a power of two before. */
+function cumulativeProduct(
+  graph: Graph,
+  x: GraphValue,
+  axis: number,
+  exclusive: boolean,
+  reverse: boolean,
+): GraphValue {
+  const side = x.shape[axis]!;
+  // Along the axis: what lies `by` before, ones before the first.
+  const shift = (y: GraphValue, by: number) => {
+    const starts = y.shape.map((_, i) => (i === axis && reverse ? by : 0));
+    const kept = slice(
+      graph,
+      y,
+      starts,
+      y.shape.map((length, i) => (i === axis ? length - by : length)),
     );
-    const hit = cast(graph, graph.op("Equal", [index, range], [rows, count], "bool"), "float32");
-    return cast(graph, graph.reshape(product(graph, hit, flat, true, false), shape), x.type);
-  }
-  // One more segment takes what is out of range.
-  const zero = graph.fill([], 0, "int32");
-  const end = graph.fill([], count, "int32");
-  const below = graph.op("Less", [index, zero], [rows, 1], "bool");
-  const above = graph.op("GreaterOrEqual", [index, end], [rows, 1], "bool");
-  const outside = graph.op("Or", [below, above], [rows, 1], "bool");
-  const safe = graph.op("Where", [outside, end, index], [rows, 1], "int32");
-  const everywhere = graph.expand(safe, [rows, width]);
-  const start = graph.fill([count + 1, width], 0, "float32");
-  const sums = graph.op("ScatterElements", [start, everywhere, flat], [count + 1, width], "float32", {
-    axis: 0,
-    reduction: "add",
-  });
-  const starts = graph.int64([0]);
-  const within = graph.op("Slice", [sums, starts, graph.int64([count]), starts], [count, width], "float32");
-  return cast(graph, graph.reshape(within, shape), x.type);
+    const edge: [number, number] = reverse ? [0, by] : [by, 0];
+    const paddings = y.shape.map((_, i): [number, number] => (i === axis ? edge : [0, 0]));
+    return pad(graph, kept, paddings, "constant", 1);
+  };
+  let y = exclusive && side > 0 ? shift(x, 1) : x;
+  for (let by = 1; by < side; by *= 2) y = binary(graph, "Mul", y, shift(y, by));
+  return y;
 }
 
 export const reduceKernels: Record<string, Kernel> = {
@@ -109,15 +104,21 @@ export const reduceKernels: Record<string, Kernel> = {
   },
   Cumsum: ({ graph, inputs: [x], attributes }) => {
     const { axis, exclusive, reverse } = attributes as { axis: number; exclusive: boolean; reverse: boolean };
-    const position = graph.constant([axis < 0 ? axis + x!.shape.length : axis], [], "int64");
+    const position = graph.constant([axisOf(axis, x!.shape.length)], [], "int64");
     const numeric = x!.type === "bool" ? cast(graph, x!, "int32") : x!;
     return graph.op("CumSum", [numeric, position], x!.shape, numeric.type, {
       exclusive: Number(exclusive),
       reverse: Number(reverse),
     });
   },
+  Cumprod: ({ graph, inputs: [x], attributes }) => {
+    const { axis, exclusive, reverse } = attributes as { axis: number; exclusive: boolean; reverse: boolean };
+    const numeric = x!.type === "bool" ? cast(graph, x!, "int32") : x!;
+    return cumulativeProduct(graph, numeric, axisOf(axis, x!.shape.length), exclusive, reverse);
+  },
+  // Always sorted: TensorFlow.js lets an unsorted result have any order, and this one is the same each time.
   TopK: ({ graph, inputs: [x], attributes }) => {
-    const { k, sorted } = attributes as { k: number; sorted: boolean };
+    const k = attributes["k"] as number;
     const shape = [...x!.shape.slice(0, -1), k];
     const [values, indices] = graph.node(
       "TopK",
@@ -126,10 +127,8 @@ export const reduceKernels: Record<string, Kernel> = {
         { shape, type: x!.type },
         { shape, type: "int64" },
       ],
-      { axis: -1, largest: 1, sorted: Number(sorted) },
+      { axis: -1, largest: 1, sorted: 1 },
     );
     return [values!, cast(graph, indices!, "int32")];
   },
-  UnsortedSegmentSum: ({ graph, named: { x, segmentIds }, attributes }) =>
-    segmentSum(graph, x!, segmentIds!, attributes["numSegments"] as number),
 };

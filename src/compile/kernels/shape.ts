@@ -1,10 +1,12 @@
-/** @file Kernels that move elements without changing them: reshape, transpose, slices, joins, gather, resize. */
+/** @file Kernels that move elements without changing them (reshape, transpose, slices, joins, blocks), and ranges of numbers. */
 import tf from "@tensorflow/tfjs";
-import { type Graph, type GraphValue, sizeOf, type ValueType } from "../graph.js";
-import type { Kernel } from "../tracer.js";
+import { UnsupportedOpError } from "../errors.js";
+import { type Graph, type GraphValue, MAX_CONSTANT_BYTES, sizeOf } from "../graph.js";
+import { type Kernel, valueType } from "../tracer.js";
 import { cast } from "./elementwise.js";
+import { gather } from "./indexing.js";
 
-const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+export const axisOf = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
 /** `starts` inclusive to `ends` exclusive, one of each per axis. */
 export function slice(
@@ -31,6 +33,10 @@ export function slice(
 }
 
 export function concat(graph: Graph, parts: readonly GraphValue[], axis: number): GraphValue {
+  tf.backend_util.assertParamsConsistent(
+    parts.map((part) => [...part.shape]),
+    axis,
+  );
   const whole = parts.filter((part) => sizeOf(part.shape) > 0);
   if (whole.length === 1) return whole[0]!;
   const shape = [...parts[0]!.shape];
@@ -56,43 +62,14 @@ export function pad(
 const viaInteger = (graph: Graph, x: GraphValue, body: (y: GraphValue) => GraphValue): GraphValue =>
   x.type === "bool" ? cast(graph, body(cast(graph, x, "int32")), "bool") : body(x);
 
-/** [batch..., rows, columns] · row weights: the matrix that resamples an axis of length `from` to `to` bilinearly. */
-function resizeMatrix(from: number, to: number, alignCorners: boolean, halfPixelCenters: boolean): Float32Array {
-  const matrix = new Float32Array(to * from);
-  const scale = alignCorners && to > 1 ? (from - 1) / (to - 1) : from / to;
-  for (let i = 0; i < to; i++) {
-    const position = halfPixelCenters ? (i + 0.5) * scale - 0.5 : i * scale;
-    const clamped = Math.min(Math.max(position, 0), from - 1);
-    const low = Math.floor(clamped);
-    const high = Math.min(low + 1, from - 1);
-    const share = clamped - low;
-    matrix[i * from + low]! += 1 - share;
-    matrix[i * from + high]! += share;
-  }
-  return matrix;
-}
-
-/** Resample the two middle axes of [B,H,W,C] by matrices of shape [H',H] and [W',W]. */
-function resample(graph: Graph, x: GraphValue, rows: GraphValue, columns: GraphValue): GraphValue {
-  const [batch, height, width, channels] = x.shape as [number, number, number, number];
-  const [newHeight, newWidth] = [rows.shape[0]!, columns.shape[0]!];
-  const flat = graph.reshape(x, [batch, height, width * channels]);
-  const tall = graph.op("MatMul", [rows, flat], [batch, newHeight, width * channels], "float32");
-  const lines = graph.reshape(tall, [batch * newHeight, width, channels]);
-  const wide = graph.op("MatMul", [columns, lines], [batch * newHeight, newWidth, channels], "float32");
-  return graph.reshape(wide, [batch, newHeight, newWidth, channels]);
-}
-
-const transposed = (matrix: Float32Array, rows: number, columns: number): Float32Array =>
-  Float32Array.from({ length: matrix.length }, (_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!);
-
 export const shapeKernels: Record<string, Kernel> = {
   Reshape: ({ graph, inputs: [x], attributes }) =>
     graph.reshape(x!, tf.util.inferFromImplicitShape(attributes["shape"] as number[], sizeOf(x!.shape))),
   ExpandDims: ({ graph, inputs: [x], attributes }) => {
     const shape = [...x!.shape];
-    const axis = attributes["dim"] as number;
-    shape.splice(axis < 0 ? axis + shape.length + 1 : axis, 0, 1);
+    const axis = axisOf(attributes["dim"] as number, shape.length + 1);
+    if (axis < 0) throw new Error(`axis ${attributes["dim"]} is outside a tensor of rank ${shape.length}`);
+    shape.splice(axis, 0, 1);
     return graph.reshape(x!, shape);
   },
   Transpose: ({ graph, inputs: [x], attributes }) => graph.transpose(x!, attributes["perm"] as number[]),
@@ -134,6 +111,7 @@ export const shapeKernels: Record<string, Kernel> = {
   Pack: ({ graph, inputs, attributes }) => {
     const axis = axisOf(attributes["axis"] as number, inputs[0]!.shape.length + 1);
     const shape = [...inputs[0]!.shape];
+    for (const x of inputs) tf.util.assertShapesMatch([...x.shape], shape, "the tensors of a stack differ: ");
     shape.splice(axis, 0, 1);
     return concat(
       graph,
@@ -175,46 +153,59 @@ export const shapeKernels: Record<string, Kernel> = {
       return before + after === 0 ? y : gather(graph, y, graph.constant(indices, [indices.length], "int32"), axis);
     }, x!);
   },
+  SpaceToBatchND: ({ graph, inputs: [x], attributes }) => {
+    const { blockShape, paddings } = attributes as { blockShape: number[]; paddings: [number, number][] };
+    const none = (count: number) => Array.from({ length: count }, (): [number, number] => [0, 0]);
+    const all = [...none(1), ...paddings, ...none(x!.shape.length - 1 - paddings.length)];
+    const wide = viaInteger(graph, x!, (y) => pad(graph, y, all));
+    const blocks = sizeOf(blockShape);
+    const split = tf.backend_util.getReshaped([...wide.shape], blockShape, blocks, false);
+    const order = tf.backend_util.getPermuted(split.length, blockShape.length, false);
+    const shape = tf.backend_util.getReshapedPermuted([...wide.shape], blockShape, blocks, false);
+    return graph.reshape(graph.transpose(graph.reshape(wide, split), order), shape);
+  },
+  BatchToSpaceND: ({ graph, inputs: [x], attributes }) => {
+    const { blockShape, crops } = attributes as { blockShape: number[]; crops: [number, number][] };
+    const blocks = sizeOf(blockShape);
+    const split = tf.backend_util.getReshaped([...x!.shape], blockShape, blocks);
+    const order = tf.backend_util.getPermuted(split.length, blockShape.length);
+    const shape = tf.backend_util.getReshapedPermuted([...x!.shape], blockShape, blocks);
+    const whole = graph.reshape(graph.transpose(graph.reshape(x!, split), order), shape);
+    const starts = [0, ...crops.map(([before]) => before), ...shape.slice(crops.length + 1).map(() => 0)];
+    const sizes = tf.backend_util.getSliceSize(shape, crops, blockShape.length);
+    return slice(graph, whole, starts, [...sizes, ...shape.slice(sizes.length)]);
+  },
+  DepthToSpace: ({ graph, inputs: [x], attributes }) => {
+    const { blockSize, dataFormat } = attributes as { blockSize: number; dataFormat: string };
+    if (dataFormat !== "NHWC") throw new UnsupportedOpError(`dataFormat ${dataFormat} is not supported; use NHWC`);
+    const [batch, height, width, depth] = x!.shape as [number, number, number, number];
+    const channels = depth / blockSize ** 2;
+    const split = graph.reshape(x!, [batch, height, width, blockSize, blockSize, channels]);
+    const shape = [batch, height * blockSize, width * blockSize, channels];
+    return graph.reshape(graph.transpose(split, [0, 1, 3, 2, 4, 5]), shape);
+  },
+  FlipLeftRight: ({ graph, named: { image } }) =>
+    slice(graph, image!, [0, 0, image!.shape[2]! - 1, 0], image!.shape, [1, 1, -1, 1]),
   Reverse: ({ graph, inputs: [x], attributes }) => {
     const axes = tf.util.parseAxisParam(attributes["dims"] as number[], [...x!.shape]);
     const starts = x!.shape.map((side, axis) => (axes.includes(axis) ? side - 1 : 0));
     const steps = x!.shape.map((_, axis) => (axes.includes(axis) ? -1 : 1));
     return slice(graph, x!, starts, x!.shape, steps);
   },
-  GatherV2: ({ graph, named: { x, indices }, attributes }) => {
-    const axis = axisOf((attributes["axis"] as number | undefined) ?? 0, x!.shape.length);
-    const batchDims = (attributes["batchDims"] as number | undefined) ?? 0;
-    if (batchDims !== 0) throw new Error("batchDims other than 0 is not supported; use one-hot products");
-    return gather(graph, x!, cast(graph, indices!, "int32"), axis);
-  },
-  GatherNd: ({ graph, named: { params, indices } }) => {
-    const depth = indices!.shape.at(-1)!;
-    const shape = [...indices!.shape.slice(0, -1), ...params!.shape.slice(depth)];
-    return graph.op("GatherND", [params!, cast(graph, indices!, "int64")], shape, params!.type);
-  },
-  OneHot: ({ graph, named: { indices }, attributes }) => {
-    const { depth, onValue, offValue, dtype } = attributes as Record<"depth" | "onValue" | "offValue", number> & {
-      dtype: ValueType;
-    };
-    const shape = [...indices!.shape, depth];
-    const range = graph.constant(
-      Array.from({ length: depth }, (_, i) => i),
-      [depth],
-      "int32",
-    );
-    const column = graph.reshape(cast(graph, indices!, "int32"), [...indices!.shape, 1]);
-    const hit = graph.op("Equal", [column, range], shape, "bool");
-    if (onValue === 1 && offValue === 0) return cast(graph, hit, dtype);
-    const on = graph.fill([], onValue, dtype);
-    return graph.op("Where", [hit, on, graph.fill([], offValue, dtype)], shape, dtype);
-  },
   Range: ({ graph, attributes }) => {
-    const { start, stop, step, dtype } = attributes as Record<"start" | "stop" | "step", number> & { dtype: ValueType };
+    const { start, stop, step: given, dtype } = attributes as Record<"start" | "stop" | "step" | "dtype", number>;
+    const type = valueType(dtype);
+    // TensorFlow.js counts downwards where the step was left at its default.
+    const step = stop < start && given === 1 ? -1 : given;
     const count = Math.max(0, Math.ceil((stop - start) / step));
+    if (count * 4 > MAX_CONSTANT_BYTES) {
+      const [first, end, delta] = [start, start + count * step, step].map((number) => graph.fill([], number, type));
+      return graph.op("Range", [first!, end!, delta!], [count], type);
+    }
     return graph.constant(
       Array.from({ length: count }, (_, i) => start + i * step),
       [count],
-      dtype,
+      type,
     );
   },
   LinSpace: ({ graph, attributes }) => {
@@ -226,41 +217,4 @@ export const shapeKernels: Record<string, Kernel> = {
       "float32",
     );
   },
-  ResizeBilinear: ({ graph, named: { images }, attributes }) => {
-    const { alignCorners, halfPixelCenters, size } = attributes as {
-      alignCorners: boolean;
-      halfPixelCenters: boolean;
-      size: [number, number];
-    };
-    const [, height, width] = images!.shape as [number, number, number, number];
-    const [rows, columns] = [
-      resizeMatrix(height, size[0], alignCorners, halfPixelCenters),
-      resizeMatrix(width, size[1], alignCorners, halfPixelCenters),
-    ];
-    return resample(
-      graph,
-      cast(graph, images!, "float32"),
-      graph.constant(rows, [size[0], height], "float32"),
-      graph.constant(columns, [size[1], width], "float32"),
-    );
-  },
-  ResizeBilinearGrad: ({ graph, named: { dy, images }, attributes }) => {
-    const alignCorners = attributes["alignCorners"] as boolean;
-    const [, height, width] = images!.shape as [number, number, number, number];
-    const [, newHeight, newWidth] = dy!.shape as [number, number, number, number];
-    // TensorFlow.js's gradient kernel does not pass half-pixel centres on, and neither do we.
-    const rows = transposed(resizeMatrix(height, newHeight, alignCorners, false), newHeight, height);
-    const columns = transposed(resizeMatrix(width, newWidth, alignCorners, false), newWidth, width);
-    return resample(
-      graph,
-      dy!,
-      graph.constant(rows, [height, newHeight], "float32"),
-      graph.constant(columns, [width, newWidth], "float32"),
-    );
-  },
 };
-
-function gather(graph: Graph, x: GraphValue, indices: GraphValue, axis: number): GraphValue {
-  const shape = [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)];
-  return graph.op("Gather", [x, indices], shape, x.type, { axis });
-}
