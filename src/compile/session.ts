@@ -3,6 +3,10 @@ import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
 import { DeviceError, SignatureError } from "./errors.js";
 
+// Since 1.29 the official builds report to their maker what is run, and keep an identifier of the machine in the home folder
+// (microsoft/onnxruntime#27379). What is run here is nobody else's business. Read when the first session is opened.
+process.env["ORT_DISABLE_TELEMETRY"] = "1";
+
 // What goes wrong is thrown, in one line; the runtime's own log would say it a second time, with paths of its build machine.
 ort.env.logLevel = "fatal";
 
