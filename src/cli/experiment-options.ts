@@ -18,6 +18,11 @@ export const OUTPUT_OPTIONS = {
 export const EXPERIMENT_OPTIONS = {
   data: { type: "string", requiresArg: true, describe: "images: photos, imagefolder:DIR or webdataset:GLOB" },
   "skip-bad": { type: "boolean", describe: "leave out undecodable images (counted) instead of stopping" },
+  device: {
+    type: "string",
+    requiresArg: true,
+    describe: "train and sample on cpu, webgpu, cuda, tfjs-cpu or tfjs-gpu",
+  },
   set: { type: "string", requiresArg: true, describe: "override a value, e.g. train.steps=100 (repeatable)" },
 } satisfies Record<string, Options>;
 
@@ -30,12 +35,14 @@ export const ARM_OPTION = {
   arm: { type: "string", requiresArg: true, describe: "only this arm (repeatable)" },
 } satisfies Record<string, Options>;
 
-/** `--data`, `--skip-bad` and `--set`, in the order in which they are laid over the file. */
+/** `--data`, `--skip-bad`, `--device` and `--set`, in the order in which they are laid over the file. */
 export function readOverrides(args: Arguments): Override[] {
   const overrides: Override[] = [];
   const data = textOption(args, "data");
   if (data !== undefined) overrides.push({ path: ["data", "source"], value: data, origin: "--data" });
   if (flag(args, "skip-bad")) overrides.push({ path: ["data", "skipBad"], value: true, origin: "--skip-bad" });
+  const device = textOption(args, "device");
+  if (device !== undefined) overrides.push({ path: ["train", "device"], value: device, origin: "--device" });
   return [...overrides, ...listOption(args, "set").map(parseOverride)];
 }
 
@@ -72,7 +79,7 @@ export async function openTarget(name: string, args: Arguments, context: CliCont
   if (existsSync(full) && statSync(full).isDirectory()) {
     if (readOverrides(args).length > 0) {
       throw new UsageError(`${name}: the values of a run are settled`, {
-        hint: "give --data and --set with the experiment file; other values are another run",
+        hint: "give --data, --device and --set with the experiment file; other values are another run",
       });
     }
     return openRun(full, context.cwd);

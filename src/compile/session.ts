@@ -118,8 +118,12 @@ export async function runSession(
   }
 }
 
+/** Without line breaks, and without the place in ONNX Runtime's source where a check failed. */
 const oneLine = (cause: unknown): string =>
-  (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s*\n\s*/g, " ").trim();
+  (cause instanceof Error ? cause.message : String(cause))
+    .replaceAll(/\s*\n\s*/g, " ")
+    .replace(/^\/\S+:\d+ .* was false\. /, "")
+    .trim();
 
 /** The values of a result on the host. */
 export function hostTensor(value: ort.OnnxValue): HostTensor {

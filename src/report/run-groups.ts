@@ -25,7 +25,15 @@ export interface LabelledArm {
 }
 
 /** Sections of the experiment that change how a run is done and never what comes out. */
-const NEUTRAL = new Set(["train.threads", "train.logEvery", "train.checkpointEvery", "name", "seed", "sample.seed"]);
+const NEUTRAL = new Set([
+  "train.threads",
+  "train.device",
+  "train.logEvery",
+  "train.checkpointEvery",
+  "name",
+  "seed",
+  "sample.seed",
+]);
 
 /** Group the runs of a report. A second run with the same seeds starts a group of its own: it repeats no seed. */
 export function groupRuns(runs: readonly RunRecord[]): RunGroup[] {

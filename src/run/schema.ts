@@ -6,6 +6,7 @@
  * model, …) is in `check-experiment.ts`; reading, overriding and hashing are in `resolve-experiment.ts`.
  */
 import { z } from "zod";
+import { DEVICES } from "../compile/compile.js";
 
 const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max);
 const share = () => z.number().min(0).max(1);
@@ -65,6 +66,7 @@ const trainSchema = z.strictObject({
   logEvery: wholeNumber(1).default(1).describe("steps between two lines of metrics.jsonl (changes no result)"),
   checkpointEvery: wholeNumber(1).default(100).describe("steps between two checkpoints (changes no result)"),
   threads: wholeNumber(0).default(0).describe("0: all cores (a checkpoint is repeatable on the same number)"),
+  device: z.enum(DEVICES).default("cpu").describe("of training and sampling (changes the last digits only)"),
 });
 
 const sampleSchema = z.strictObject({
@@ -170,7 +172,7 @@ export interface Experiment {
 }
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */
-export const RESULT_NEUTRAL_KEYS = ["train.threads", "train.logEvery", "train.checkpointEvery"];
+export const RESULT_NEUTRAL_KEYS = ["train.threads", "train.device", "train.logEvery", "train.checkpointEvery"];
 
 /**
  * The keys that the schema knows at a path of the experiment file.

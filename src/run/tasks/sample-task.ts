@@ -24,6 +24,7 @@ export async function sampleTask({ runFolder, experiment, arm }: SampleInput, pr
     path: train.path,
     outFolder: armFiles(runFolder, arm).folder,
     threads: train.threads,
+    device: train.device,
     onProgress: (done) => task.update(done),
   });
   const guidance = sample.guidance > 1 ? `, guidance ${sample.guidance}` : "";

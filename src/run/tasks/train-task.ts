@@ -47,6 +47,7 @@ export async function trainTask(
       options: train,
       seed,
       threads: train.threads,
+      device: train.device,
       resume: true,
       configHash: identityOf(hash, record, align),
       signal,
