@@ -98,10 +98,6 @@ export const reduceKernels: Record<string, Kernel> = {
     const axis = attributes["dim"] as number;
     return graph.op("Softmax", [cast(graph, x!, "float32")], x!.shape, "float32", { axis });
   },
-  LogSoftmax: ({ graph, inputs: [x], attributes }) => {
-    const axis = attributes["axis"] as number;
-    return graph.op("LogSoftmax", [cast(graph, x!, "float32")], x!.shape, "float32", { axis });
-  },
   Cumsum: ({ graph, inputs: [x], attributes }) => {
     const { axis, exclusive, reverse } = attributes as { axis: number; exclusive: boolean; reverse: boolean };
     const position = graph.constant([axisOf(axis, x!.shape.length)], [], "int64");

@@ -73,7 +73,6 @@ export const shapeKernels: Record<string, Kernel> = {
     return graph.reshape(x!, shape);
   },
   Transpose: ({ graph, inputs: [x], attributes }) => graph.transpose(x!, attributes["perm"] as number[]),
-  BroadcastTo: ({ graph, inputs: [x], attributes }) => graph.expand(x!, attributes["shape"] as number[]),
   Tile: ({ graph, inputs: [x], attributes }) => {
     const reps = attributes["reps"] as number[];
     if (reps.every((rep) => rep === 1)) return x!;
