@@ -31,7 +31,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "features",
     "data",
   ],
+  "src/bench": ["src/sample", "src/train", "src/models", "src/compile", "features", "data"],
   "src/cli": [
+    "src/bench",
     "src/run",
     "src/parity",
     "src/report",

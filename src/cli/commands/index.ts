@@ -1,5 +1,6 @@
 /** @file All commands, in the order in which `descry --help` lists them. */
 import type { Command } from "../command.js";
+import { benchCommand } from "./bench.js";
 import { configCommand } from "./config.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
@@ -22,4 +23,5 @@ export const COMMANDS: readonly Command[] = [
   configCommand,
   doctorCommand,
   parityCommand,
+  benchCommand,
 ];

@@ -1,0 +1,105 @@
+import os from "node:os";
+import path from "node:path";
+import { UsageError } from "../../../data/errors.js";
+import type { CaseResult } from "../../bench/compare-with-peers.js";
+import type { EngineResult } from "../../bench/measure-engine.js";
+import type { Spread } from "../../bench/statistics.js";
+import { type Command, flag, positional, textOption, wholeOption } from "../command.js";
+import { OUTPUT_OPTIONS, printResult } from "../experiment-options.js";
+import { openProgress } from "../progress.js";
+
+const SUITES = ["train", "sample", "engine"] as const;
+const GIGABYTE = 1e9;
+
+/** `descry bench SUITE`: our speed beside its peers, on this machine. */
+export const benchCommand: Command = {
+  name: "bench",
+  arguments: "<suite>",
+  summary: "measure training, sampling or the engine beside PyTorch, on this machine",
+  positionals: { suite: { type: "string", describe: SUITES.join(", ") } },
+  options: {
+    turns: { type: "string", requiresArg: true, describe: "measurements of each case (default: 7)" },
+    only: { type: "string", requiresArg: true, describe: "only cases whose name contains this" },
+    threads: { type: "string", requiresArg: true, describe: "threads of each process (default: all cores)" },
+    device: { type: "string", requiresArg: true, describe: "of ours (default: cpu); PyTorch then uses cuda" },
+    python: { type: "string", requiresArg: true, describe: "a Python that has torch (default: python3)" },
+    ...OUTPUT_OPTIONS,
+  },
+  examples: [
+    ["$0 bench train", "whole training steps, turn by turn with PyTorch if it is there"],
+    ["$0 bench train --only S/2 --python ~/venv/bin/python", "one case, with this Python's torch"],
+    ["$0 bench engine", "tracing and opening of the training steps of SiT"],
+  ],
+  async run(args, context) {
+    const suite = SUITES.find((name) => name === positional(args, "suite"));
+    if (suite === undefined) {
+      throw new UsageError(`unknown suite "${positional(args, "suite")}"; known: ${SUITES.join(", ")}`);
+    }
+    const { machineFacts, readVersions } = await import("../../run/machine.js");
+    const { DEVICES } = await import("../../compile/compile.js");
+    const turns = wholeOption(args, "turns", 1) ?? 7;
+    const only = textOption(args, "only") ?? "";
+    const wanted = textOption(args, "device") ?? "cpu";
+    const device = DEVICES.find((name) => name === wanted);
+    if (device === undefined) throw new UsageError(`--device: wanted one of ${DEVICES.join(", ")}, got "${wanted}"`);
+    const threads = wholeOption(args, "threads", 1) ?? os.availableParallelism();
+    const machine = machineFacts();
+    const facts = `${machine.cpu}, ${machine.cores} cores, ${threads} threads, ${machine.os}, load ${os.loadavg()[0]!.toFixed(2)}`;
+    const metadata = {
+      date: new Date().toISOString(),
+      suite,
+      turns,
+      threads,
+      device,
+      machine,
+      versions: readVersions(),
+    };
+    const progress = openProgress(context, flag(args, "quiet"));
+
+    const lines: string[] = [facts];
+    const results: (CaseResult | EngineResult)[] = [];
+    if (suite === "engine") {
+      const { measureEngine } = await import("../../bench/measure-engine.js");
+      for (const size of (["S/2", "B/2", "XL/2"] as const).filter((name) => name.includes(only))) {
+        const result = await measureEngine(size, Math.min(turns, 3));
+        results.push(result);
+        lines.push(`${result.name}: ${spread(result.seconds, "s")}, ${result.nodes} nodes`);
+      }
+    } else {
+      const { BENCH_CASES } = await import("../../bench/cases.js");
+      const { compareWithPeers } = await import("../../bench/compare-with-peers.js");
+      const given = textOption(args, "python") ?? "python3";
+      const python = given.includes(path.sep) ? path.resolve(context.cwd, given) : given;
+      for (const work of BENCH_CASES.filter((one) => one.work === suite && one.name.includes(only))) {
+        const task = progress.task(`bench ${work.name}`, turns, "turns");
+        const result = await compareWithPeers(work, { turns, threads, device, python, onTurn: (n) => task.update(n) });
+        task.finish(spread(result.ms, "ms"));
+        results.push(result);
+        lines.push(...caseLines(result));
+      }
+    }
+    if (results.length === 0) throw new UsageError(`no case of "${suite}" is called "${only}"`);
+    printResult(args, context, { metadata, results }, lines.join("\n"));
+    return 0;
+  },
+};
+
+const spread = ({ median, quartiles: [low, high] }: Spread, unit: string): string => {
+  const digits = median < 10 ? 2 : 0;
+  return `${median.toFixed(digits)} ${unit} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
+};
+
+const memory = (bytes: number | undefined): string =>
+  bytes === undefined ? "" : `, peak ${(bytes / GIGABYTE).toFixed(2)} GB`;
+
+/** Medians with quartiles; the ratio is the peer's time over ours. */
+function caseLines({ name, ms, peakBytes, peers, absent }: CaseResult): string[] {
+  return [
+    `${name}: ${spread(ms, "ms")}${memory(peakBytes)}`,
+    ...peers.map(
+      (peer) =>
+        `  ${peer.name} ${peer.version}: ${spread(peer.ms, "ms")}${memory(peer.peakBytes)}; theirs ÷ ours ${spread(peer.ratio, "×").replace(" ×", "×")}`,
+    ),
+    ...absent.map((peer) => `  ${peer.name}: not measured (${peer.why})`),
+  ];
+}
