@@ -34,6 +34,15 @@ export function fileError(error: unknown, action: string, path: string): unknown
 }
 
 /**
+ * What an error of the file system comes to where nobody has caught it closer by: a `DataError` that names the path it is about;
+ * anything else comes back unchanged.
+ */
+export function unexpectedFileError(error: unknown): unknown {
+  const { path, syscall } = (error ?? {}) as NodeJS.ErrnoException;
+  return typeof path === "string" ? fileError(error, `cannot ${syscall}`, path) : error;
+}
+
+/**
  * Writes a file whole or not at all: into a temporary file `.NAME.tmp.PID.RANDOM` in the same folder, flushed to disk, then
  * renamed over `path`, and the folder flushed too. Readers see the old content or the new, also after a crash or power loss.
  *

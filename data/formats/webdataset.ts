@@ -1,9 +1,10 @@
 import { createReadStream, createWriteStream } from "node:fs";
-import { type FileHandle, mkdtemp, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
+import { fileError } from "../atomic.js";
 import { DataError } from "../errors.js";
 import type { ImageSource, OpenOptions } from "../image-source.js";
 import { type EncodedImage, IMAGE_ENDING, openEncodedSet, sha256 } from "./encoded-images.js";
@@ -46,6 +47,7 @@ export async function openWebDataset(glob: string, options: OpenOptions): Promis
     const images: EncodedImage[] = [];
     const seen = new Map<string, string>();
     for (const [i, shard] of shards.entries()) {
+      await checkShard(shard);
       let path = shard;
       if (shard.endsWith(".gz")) {
         unpacked ??= await mkdtemp(join(tmpdir(), "descry-webdataset-"));
@@ -84,6 +86,15 @@ async function listShards(glob: string): Promise<string[]> {
   if (foreign !== undefined) throw new DataError(`${join(folder, foreign)} is no .tar or .tar.gz shard`);
   if (shards.length === 0) throw new DataError(`no shard matches ${glob}`, { hint: "quote the pattern for the shell" });
   return shards.map((name) => join(folder, name));
+}
+
+async function checkShard(shard: string): Promise<void> {
+  try {
+    if ((await stat(shard)).isFile()) return;
+  } catch (error) {
+    throw fileError(error, "cannot read", shard);
+  }
+  throw new DataError(`${shard} is not a file`, { hint: "a pattern that matches shards only" });
 }
 
 async function unpack(shard: string, path: string): Promise<void> {

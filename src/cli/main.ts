@@ -4,6 +4,7 @@
  * Exit codes: 0 done · 1 a bug of descry (stack trace) · 2 something the user can mend (one line) · 130 interrupted.
  */
 import yargs, { type Argv } from "yargs";
+import { unexpectedFileError } from "../../data/atomic.js";
 import { DescryError, UsageError } from "../../data/errors.js";
 import { nearestName } from "../../data/nearest.js";
 import { packageVersion } from "../run/machine.js";
@@ -24,7 +25,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   try {
     return await dispatch(argv, context);
   } catch (error) {
-    return reportError(error, context);
+    return reportError(unexpectedFileError(error), context);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { writeFileAtomic } from "../../data/atomic.js";
+import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { CacheError, UsageError } from "../../data/errors.js";
 import { isRowStore } from "../../data/row-store.js";
 
@@ -63,7 +63,7 @@ export async function findFeaturesRecord(runFolder: string): Promise<FeaturesRec
     text = await readFile(fileOf(runFolder), "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    throw fileError(error, "cannot read", fileOf(runFolder));
   }
   const hint = "remove the file and run again";
   let record: FeaturesRecord;

@@ -2,6 +2,7 @@
  * @file The program of a task's process (started by `task-process.ts`, never by hand): does one task and ends. Ends at once
  * when its parent is gone, so that no orphan writes into a run that somebody else continues.
  */
+import { unexpectedFileError } from "../../data/atomic.js";
 import { DescryError } from "../../data/errors.js";
 import type { ProgressSink } from "./progress.js";
 import type { TaskMessage, TaskRequest } from "./task-process.js";
@@ -52,14 +53,15 @@ process.once("message", (request: TaskRequest) => {
   });
   doTask(request.task, request.input, channelProgress(), stop.signal)
     .then((result) => send({ kind: "result", result }))
-    .catch((error: unknown) =>
-      send({
+    .catch((thrown: unknown) => {
+      const error = unexpectedFileError(thrown);
+      return send({
         kind: "error",
         tag: tagOf(error),
         message: error instanceof Error ? error.message : String(error),
         stack: error instanceof Error ? (error.stack ?? "") : "",
-      }),
-    )
+      });
+    })
     .then(() => process.exit(0));
 });
 

@@ -54,6 +54,11 @@ describe("wrong command lines", () => {
     ));
   test("file that is not there", () => expectOneLine(["run", "nowhere.yaml"], /nowhere\.yaml: no such file — /));
   test("folder that is no run", () => expectOneLine(["train", "test"], /test: no run here \(no experiment\.json\)/));
+  test("a folder of runs below a file", () =>
+    expectOneLine(
+      ["run", "experiments/photos-classical.yaml", "--runs", "package.json"],
+      /package\.json\/photos-classical-\w+: cannot mkdir \(ENOTDIR\) — a part of the path is a file/,
+    ));
   test("features of nothing", () => expectOneLine(["features"], /wanted an experiment file, or --data and --target/));
   test("features of an unknown target", () =>
     expectOneLine(["features", "--data", "photos", "--target", "sfit"], /sfit.*sift/));

@@ -3,7 +3,7 @@
  * again (everything is skipped), killed and continued (the same bytes), and step by step (the same numbers).
  */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ROOT, temporaryFolder } from "./run-cli.js";
@@ -29,7 +29,7 @@ interface Spawned {
   readonly stderr: string;
 }
 
-/** Run the program; `watch` sees what it has said so far and may send it a signal. */
+/** Run the program; `watch` sees what it has said so far and may send it one signal. */
 function descry(
   argv: readonly string[],
   cwd: string,
@@ -42,7 +42,9 @@ function descry(
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on("data", (chunk: Buffer) => {
       stderr += chunk.toString();
-      watch?.(stderr, (signal) => child.kill(signal));
+      watch?.(stderr, (signal) => {
+        if (!child.killed) child.kill(signal);
+      });
     });
     child.on("error", reject);
     child.on("close", (code, signal) => resolve({ code, signal, stdout, stderr }));
@@ -176,6 +178,22 @@ describe("the pipeline, end to end", () => {
     }
   });
 
+  test("a damaged record, or a folder in its place, is named in one line", async () => {
+    const other = newProject();
+    await descry(["run", "tiny.yaml"], other);
+    const run = runFolder(other);
+    const samples = path.join(run, "arms", "control", "samples.json");
+    writeFileSync(samples, "{");
+    const torn = await descry(["evaluate", "tiny.yaml", "--again", "--quiet"], other);
+    expect(torn.stderr).toMatch(/^descry: .*samples\.json: not valid JSON — draw the samples again: [^\n]+\n$/);
+    expect(torn.code).toBe(2);
+    rmSync(path.join(run, "features.json"));
+    mkdirSync(path.join(run, "features.json"));
+    const folder = await descry(["train", "tiny.yaml", "--quiet", "--no-resume"], other);
+    expect(folder.stderr).toMatch(/^descry: .*features\.json: cannot read \(EISDIR\) — [^\n]+\n$/);
+    expect(folder.code).toBe(2);
+  });
+
   test("a run whose record was changed by hand is refused", async () => {
     const other = newProject();
     await descry(["features", "tiny.yaml"], other);
@@ -188,7 +206,6 @@ describe("the pipeline, end to end", () => {
 
   test("features of a folder of images without an experiment; a truncated file is named", async () => {
     const other = temporaryFolder();
-    const { mkdirSync } = await import("node:fs");
     const sharp = (await import("sharp")).default;
     mkdirSync(path.join(other, "images", "a"), { recursive: true });
     const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: "#c04020" } })

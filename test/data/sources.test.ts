@@ -202,6 +202,17 @@ describe("webdataset", () => {
     await expect(openImageSource(`webdataset:${folder}/no-*.tar`)).rejects.toThrow("no shard matches");
   });
 
+  test("a folder that is called like a shard is refused", async () => {
+    await mkdir(join(folder, "a.tar"));
+    await mkdir(join(folder, "b.tar.gz"));
+    for (const name of ["a.tar", "b.tar.gz"]) {
+      await expect(openImageSource(`webdataset:${folder}/${name}`)).rejects.toMatchObject({
+        tag: "DataError",
+        message: expect.stringMatching(/[ab]\.tar(\.gz)? is not a file — /),
+      });
+    }
+  });
+
   test("a key in two shards is refused", async () => {
     const shard = await tarOf([["a.png", await png(4, 4, red)], ["a.cls", "0"]]); // biome-ignore format: one line
     await writeFile(join(folder, "0.tar"), shard);

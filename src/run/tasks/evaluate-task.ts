@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { DataError } from "../../../data/errors.js";
 import { type EvaluationProgress, openEvaluator } from "../../evaluate/evaluate-samples.js";
 import type { SampleRecord } from "../../sample/sample-arm.js";
 import { readFeaturesRecord } from "../features-record.js";
@@ -41,7 +42,7 @@ export async function evaluateTask(
   try {
     for (const arm of arms) {
       const files = armFiles(runFolder, arm);
-      const drawn = JSON.parse(await readFile(files.samplesRecord, "utf8")) as SampleRecord;
+      const drawn = await readSampleRecord(files.samplesRecord);
       const task = progress.task(taskLabel("evaluate", arm), drawn.count, "images");
       const record = await evaluator.evaluate({
         samplesPath: files.samples,
@@ -61,6 +62,18 @@ export async function evaluateTask(
     await source.close();
   }
   return null;
+}
+
+async function readSampleRecord(file: string): Promise<SampleRecord> {
+  const text = await readFile(file, "utf8");
+  try {
+    return JSON.parse(text) as SampleRecord;
+  } catch (cause) {
+    throw new DataError(`${file}: not valid JSON`, {
+      hint: "draw the samples again: descry sample RUN --again",
+      cause,
+    });
+  }
 }
 
 /** Follow one stage of an evaluation; the others are quick or belong to another task. */
