@@ -9,6 +9,8 @@ export interface Case {
   readonly fn: (inputs: Tensors) => Tensors | tf.Tensor | tf.Tensor[];
   /** How values of an input are drawn; default standard normal for float32, −4…4 for int32, even odds for bool. */
   readonly draw?: "positive" | "unit";
+  /** Values of inputs that are not drawn, such as indices. */
+  readonly values?: HostTensors;
   /** Allowed difference relative to the largest magnitude (at least 1). */
   readonly tolerance?: number;
 }
@@ -21,7 +23,7 @@ const named = (result: Tensors | tf.Tensor | tf.Tensor[]): Tensors =>
       : result;
 
 /** Uniform numbers in [0, 1) from a linear congruential generator: the engine's tests need no other room. */
-function lottery(name: string, seed: number): () => number {
+export function lottery(name: string, seed: number): () => number {
   let state = [...name].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) >>> 0, seed + 1);
   const next = () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -52,8 +54,15 @@ export function randomValues(inputs: Signature, draw?: Case["draw"], seed = 0): 
 }
 
 /** Compile, run natively twice, run eagerly, and compare all three. */
-export async function expectSameAsTfjs({ name, inputs, fn, draw, tolerance = 1e-5 }: Case): Promise<void> {
-  const values = randomValues(inputs, draw);
+export async function expectSameAsTfjs({
+  name,
+  inputs,
+  fn,
+  draw,
+  values: given,
+  tolerance = 1e-5,
+}: Case): Promise<void> {
+  const values = { ...randomValues(inputs, draw), ...given };
   const body = (given: Tensors) => named(fn(given));
   const native = await compileFunction(body, inputs, { name });
   const eager = await compileFunction(body, inputs, { name, device: "tfjs-cpu" });

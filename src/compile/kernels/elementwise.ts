@@ -69,13 +69,8 @@ export function select(graph: Graph, condition: GraphValue, a: GraphValue, b: Gr
   if (a.type === "bool") {
     return cast(graph, select(graph, condition, cast(graph, a, "int32"), cast(graph, b, "int32")), "bool");
   }
-  const shape = broadcastShape(a, b);
-  let mask = condition;
-  // TensorFlow.js lets a condition of rank 1 choose whole rows.
-  if (condition.shape.length === 1 && shape.length > 1) {
-    mask = graph.reshape(condition, [condition.shape[0]!, ...shape.slice(1).map(() => 1)]);
-  }
-  return graph.op("Where", [mask, a, b], broadcastShape(mask, { ...a, shape }), a.type);
+  const shape = broadcastShape(condition, { ...a, shape: broadcastShape(a, b) });
+  return graph.op("Where", [condition, a, b], shape, a.type);
 }
 
 const arithmetic =
