@@ -32,7 +32,7 @@ export async function decodeImage(bytes: Uint8Array, name: string): Promise<RgbI
   } catch (cause) {
     const reason = (cause instanceof Error ? cause.message : String(cause)).replaceAll(/\s*\n\s*/g, "; ");
     throw new DataError(`${name} cannot be decoded: ${reason}`, {
-      hint: "replace or remove it, or set data.skipBad: true",
+      hint: "replace or remove it, or leave such files out with --skip-bad",
       cause,
     });
   }

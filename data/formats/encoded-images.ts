@@ -54,7 +54,9 @@ export async function openEncodedSet(
   }
   if (count !== undefined) {
     if (count > images.length) {
-      throw new DataError(`${set.name} has ${images.length} images, data.count asks for ${count}`);
+      throw new DataError(`${set.name} has ${images.length} images, ${count} are asked for`, {
+        hint: "lower data.count; null takes all",
+      });
     }
     const all = images;
     images = Array.from(randomStream(seed, "data/subset", 0).permutation(all.length).slice(0, count), (i) => all[i]!);

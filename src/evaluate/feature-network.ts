@@ -4,10 +4,9 @@
  * The Inception network of published FIDs is not part of this project, so every network here is a proxy: its numbers compare the arms
  * of an experiment with each other, and never with a paper.
  */
-import { UsageError } from "../../data/errors.js";
-import { nearestName } from "../../data/nearest.js";
-import { ONNX_PREFIX, openOnnxNetwork } from "./networks/onnx-network.js";
-import { openRandomVgg, RANDOM_VGG } from "./networks/random-vgg.js";
+import { parseNetworkName, RANDOM_VGG } from "./network-name.js";
+import { openOnnxNetwork } from "./networks/onnx-network.js";
+import { openRandomVgg } from "./networks/random-vgg.js";
 
 /** What a network gives for a batch of images. */
 export interface NetworkOutput {
@@ -49,24 +48,7 @@ export interface NetworkOptions {
   readonly threads?: number;
 }
 
-/** What a network can be called, for help texts. */
-export const NETWORKS: readonly { readonly pattern: string; readonly summary: string }[] = [
-  {
-    pattern: RANDOM_VGG,
-    summary: "VGG16 at half width with fixed random weights: 256 features, no classes; needs no file",
-  },
-  {
-    pattern: `${ONNX_PREFIX}FILE#OUTPUT?mean=M&std=S[&size=PX][&pool=mean|cls|flatten][&logits=OUTPUT2]`,
-    summary: "any ONNX image network: OUTPUT gives the features, OUTPUT2 class scores for the inception score",
-  },
-];
-
 /** @throws {UsageError} a name that is not known, or options that are not. @throws {DataError} a model that cannot be read. */
 export async function openFeatureNetwork(name: string, options: NetworkOptions = {}): Promise<FeatureNetwork> {
-  if (name === RANDOM_VGG) return openRandomVgg(options);
-  if (name.startsWith(ONNX_PREFIX)) return openOnnxNetwork(name, options);
-  const nearest = nearestName(name, [RANDOM_VGG]);
-  throw new UsageError(`unknown feature network "${name}"; there are: ${NETWORKS.map((n) => n.pattern).join(", ")}`, {
-    ...(nearest === undefined ? {} : { hint: `did you mean "${nearest}"?` }),
-  });
+  return parseNetworkName(name) === RANDOM_VGG ? openRandomVgg(options) : openOnnxNetwork(name, options);
 }

@@ -4,6 +4,7 @@
  */
 import { DescryError } from "../../data/errors.js";
 import { parseTarget } from "../../features/targets.js";
+import { parseNetworkName } from "../evaluate/network-name.js";
 import { SIT_SIZES, type SitSize } from "../models/sit-sizes.js";
 import { type ConfigOrigin, configError } from "./config-problem.js";
 import type { AlignConfig, ArmConfig, DataConfig, Experiment, ExperimentFile, ModelConfig } from "./schema.js";
@@ -21,7 +22,7 @@ const DEFAULT_KERNEL = 3;
 export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): Experiment {
   const model = completeModel(file, origin);
   const data = { ...file.data, count: file.data.count ?? (file.data.source === "photos" ? DEFAULT_PHOTO_CROPS : null) };
-  checkData(data, model, file, origin);
+  checkData(data, model, origin);
   const seen = new Map<string, string>();
   const arms = file.arms.map((arm, i) => {
     const twin = seen.get(arm.name.toLowerCase());
@@ -35,7 +36,8 @@ export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): 
     seen.set(arm.name.toLowerCase(), arm.name);
     return completeArm(file, i, model, origin);
   });
-  checkSampling(file, data, origin);
+  checkSampling(file, origin);
+  if (data.count !== null) checkCounts(file, { count: data.count, said: `data.count = ${data.count} images` }, origin);
   return {
     name: file.name,
     seed: file.seed,
@@ -95,7 +97,7 @@ function publishedShape(model: ExperimentFile["model"], origin: ConfigOrigin): S
   return shape;
 }
 
-function checkData(data: DataConfig, model: ModelConfig, file: ExperimentFile, origin: ConfigOrigin): void {
+function checkData(data: DataConfig, model: ModelConfig, origin: ConfigOrigin): void {
   if (data.sizePx % model.patch !== 0) {
     const message = `wanted a multiple of the patch (${model.patch} pixels), got ${data.sizePx}`;
     throw configError(origin, ["data", "sizePx"], message, `the grid has sizePx / patch tokens a side`);
@@ -105,13 +107,6 @@ function checkData(data: DataConfig, model: ModelConfig, file: ExperimentFile, o
       origin,
       ["model", "patch"],
       `leaves a grid of one token: wanted at most ${data.sizePx / 2} pixels, got ${model.patch}`,
-    );
-  }
-  if (data.count !== null && file.train.batch > data.count) {
-    throw configError(
-      origin,
-      ["train", "batch"],
-      `wanted at most data.count = ${data.count} images, got ${file.train.batch}`,
     );
   }
 }
@@ -161,7 +156,7 @@ function canonicalTarget(target: string, fail: (key: string, message: string) =>
   }
 }
 
-function checkSampling({ sample, evaluate }: ExperimentFile, data: DataConfig, origin: ConfigOrigin): void {
+function checkSampling({ sample, evaluate }: ExperimentFile, origin: ConfigOrigin): void {
   const [low, high] = sample.guidanceInterval;
   if (low > high) {
     throw configError(
@@ -170,12 +165,34 @@ function checkSampling({ sample, evaluate }: ExperimentFile, data: DataConfig, o
       `wanted [low, high] with low ≤ high, got [${low}, ${high}]`,
     );
   }
-  const reference = evaluate.referenceCount ?? data.count;
-  if (evaluate.referenceCount !== null && data.count !== null && evaluate.referenceCount > data.count) {
-    const message = `wanted at most data.count = ${data.count} images, got ${evaluate.referenceCount}`;
-    throw configError(origin, ["evaluate", "referenceCount"], message);
+  try {
+    parseNetworkName(evaluate.network);
+  } catch (error) {
+    if (error instanceof DescryError) throw configError(origin, ["evaluate", "network"], error.message);
+    throw error;
   }
-  const fewest = Math.min(sample.count, reference ?? sample.count);
+}
+
+/**
+ * Check what depends on how many images there are: once the file says it, or else once the images are open, and not after hours
+ * of training.
+ *
+ * @param images how many, and in words.
+ * @throws {ConfigError} a batch or a reference of more images than there are; an evaluation that wants more than it gets.
+ */
+export function checkCounts(
+  { train, sample, evaluate }: Pick<Experiment, "train" | "sample" | "evaluate">,
+  images: { readonly count: number; readonly said: string },
+  origin: ConfigOrigin,
+): void {
+  if (train.batch > images.count) {
+    throw configError(origin, ["train", "batch"], `wanted at most ${images.said}, got ${train.batch}`);
+  }
+  if (evaluate.referenceCount !== null && evaluate.referenceCount > images.count) {
+    const message = `wanted at most ${images.said}, got ${evaluate.referenceCount}`;
+    throw configError(origin, ["evaluate", "referenceCount"], message, "null takes all");
+  }
+  const fewest = Math.min(sample.count, evaluate.referenceCount ?? images.count);
   if (evaluate.neighbours >= fewest) {
     const message = `wanted fewer than the ${fewest} images that are compared, got ${evaluate.neighbours}`;
     throw configError(origin, ["evaluate", "neighbours"], message, "draw more samples or use fewer neighbours");

@@ -206,6 +206,18 @@ describe("problems are one line with file, line, path, what was wanted and what 
       /sample\.guidanceInterval: wanted \[low, high\] with low ≤ high/,
     ],
     [
+      "unknown network",
+      "sample: { count: 8 }",
+      "evaluate: { network: random-vg }",
+      /my\.yaml:6: evaluate\.network: unknown feature network "random-vg".* did you mean "random-vgg"\?/,
+    ],
+    [
+      "network without what its pixels are divided by",
+      "sample: { count: 8 }",
+      'evaluate: { network: "onnx:a.onnx#x?mean=0" }',
+      /my\.yaml:6: evaluate\.network: feature network ".*": "std" is missing/,
+    ],
+    [
       "more neighbours than samples",
       "sample: { count: 8 }",
       "sample: { count: 3 }",

@@ -204,6 +204,41 @@ describe("the pipeline, end to end", () => {
     expect(stderr).toMatch(/experiment\.json: the experiment was changed by hand/);
   });
 
+  test("what only the images can tell is told before anything is trained", async () => {
+    const other = temporaryFolder();
+    writeFileSync(
+      path.join(other, "tiny.yaml"),
+      TINY.replace("source: photos, count: 18", "source: imagefolder:images"),
+    );
+    mkdirSync(path.join(other, "images"));
+    const sharp = (await import("sharp")).default;
+    for (let i = 0; i < 6; i++) {
+      const colour = { r: 40 * i, g: 200, b: 100 };
+      await sharp({ create: { width: 20, height: 20, channels: 3, background: colour } }).toFile(
+        path.join(other, "images", `${i}.png`),
+      );
+    }
+    const cases: [string, RegExp][] = [
+      ["train.batch=7", /tiny: train\.batch: wanted at most the 6 images of imagefolder:images, got 7/],
+      [
+        "evaluate.referenceCount=7",
+        /tiny: evaluate\.referenceCount: wanted at most the 6 images .*, got 7 — null takes/,
+      ],
+      ["evaluate.neighbours=6", /tiny: evaluate\.neighbours: wanted fewer than the 6 images/],
+      ["data.count=7", /imagefolder:images has 6 images, 7 are asked for — lower data\.count; null takes all/],
+      [
+        "evaluate.network=onnx:no.onnx#x?mean=0&std=1",
+        /no\.onnx: cannot read the network of evaluate\.network \(ENOENT\)/,
+      ],
+    ];
+    for (const [set, message] of cases) {
+      const { code, stderr } = await descry(["run", "tiny.yaml", "--set", set], other);
+      expect(stderr).toMatch(message);
+      expect(stderr).not.toMatch(/^train /m);
+      expect(code, set).toBe(2);
+    }
+  });
+
   test("features of a folder of images without an experiment; a truncated file is named", async () => {
     const other = temporaryFolder();
     const sharp = (await import("sharp")).default;

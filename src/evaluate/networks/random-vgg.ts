@@ -17,9 +17,8 @@ import { randomStream } from "../../../data/random.js";
 import type { HostTensors, Signature, Tensors } from "../../compile/compile.js";
 import { compileStep } from "../../compile/compile-step.js";
 import type { FeatureNetwork, NetworkOptions } from "../feature-network.js";
+import { RANDOM_VGG } from "../network-name.js";
 import { RESIZE_RULE, resizeBilinear } from "../resize.js";
-
-export const RANDOM_VGG = "random-vgg";
 
 /** Output channels of the convolutions of each block; a block ends with 2×2 max pooling. */
 const BLOCKS: readonly (readonly number[])[] = [

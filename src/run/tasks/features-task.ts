@@ -1,8 +1,12 @@
+import { access, constants } from "node:fs/promises";
 import path from "node:path";
+import { fileError } from "../../../data/atomic.js";
 import type { ImageSource } from "../../../data/image-source.js";
 import { openImageSource } from "../../../data/open-source.js";
 import { cacheFeatures, cacheImages } from "../../../features/cache.js";
+import { parseNetworkName, RANDOM_VGG } from "../../evaluate/network-name.js";
 import { writeTargetPictures } from "../../report/target-picture.js";
+import { checkCounts } from "../check-experiment.js";
 import { type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
 import type { ProgressSink } from "../progress.js";
 import type { Experiment } from "../schema.js";
@@ -40,6 +44,7 @@ export async function featuresTask(
   });
   try {
     const skipped = source.skipped;
+    await checkBeforehand(experiment, source);
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
     const rows = source.length * (data.flips ? 2 : 1);
     const images = await cacheWithProgress(progress, taskLabel("features", "images"), rows, (onProgress) =>
@@ -78,6 +83,19 @@ export async function featuresTask(
     return { reused: Object.entries(all).flatMap(([name, { reused }]) => (reused ? [name] : [])) };
   } finally {
     await source.close();
+  }
+}
+
+/** What later steps would stumble over, as far as it can be known with the images open: better now than after the training. */
+async function checkBeforehand(experiment: Experiment, { name, length }: ImageSource): Promise<void> {
+  const origin = { file: experiment.name, locate: () => experiment.name };
+  checkCounts(experiment, { count: length, said: `the ${length} images of ${name}` }, origin);
+  const network = parseNetworkName(experiment.evaluate.network);
+  if (network === RANDOM_VGG) return;
+  try {
+    await access(network.file, constants.R_OK);
+  } catch (error) {
+    throw fileError(error, "cannot read the network of evaluate.network", network.file);
   }
 }
 
