@@ -1,11 +1,8 @@
 import type tf from "@tensorflow/tfjs";
+import type { Device } from "../src/compile/compile.js";
 
-/**
- * A dense image descriptor: one feature vector for each cell of a grid that covers the image.
- *
- * Sizes: B images, H × W pixels, T = rows · cols tokens in row-major order, D channels.
- */
-export interface Descriptor {
+/** What every descriptor says of itself. */
+interface DescriptorFacts {
   /** Canonical target string: equal descriptors have equal names. Part of every cache key, and printed in reports. */
   readonly name: string;
   /** D. */
@@ -14,8 +11,12 @@ export interface Descriptor {
   readonly version: number;
   /** One line about it. */
   readonly summary: string;
+}
+
+/** A descriptor that is a tensor program: every device can compile it. The first choice. */
+export interface ProgramDescriptor extends DescriptorFacts {
   /**
-   * The descriptor as a tensor program that every device can compile: static shapes, no reading of values.
+   * Static shapes, no reading of values.
    *
    * @param images [B,H,W,3] float32, RGB, whole numbers 0..255. Read only.
    * @param grid   cells from top to bottom and from left to right.
@@ -23,6 +24,44 @@ export interface Descriptor {
    * @throws {ShapeError} an image that is too small for the descriptor or does not fit the grid.
    */
   program(images: tf.Tensor4D, grid: Grid): tf.Tensor3D;
+}
+
+/** A descriptor that is no tensor program: a library's, or one made of other descriptors. */
+export interface OpenedDescriptor extends DescriptorFacts {
+  /** Make ready for images of one size. @throws {ShapeError} sizes that it cannot take. */
+  open(options: FeatureComputerOptions): Promise<FeatureComputer>;
+}
+
+/**
+ * A dense image descriptor: one feature vector for each cell of a grid that covers the image.
+ *
+ * Sizes: B images, H × W pixels, T = rows · cols tokens in row-major order, D channels.
+ */
+export type Descriptor = ProgramDescriptor | OpenedDescriptor;
+
+export interface FeatureComputerOptions {
+  /** Side of the images in pixels, or [height, width]. */
+  readonly imageSizePx: number | readonly [height: number, width: number];
+  /** Tokens a side, or [rows, cols]. */
+  readonly grid: number | Grid;
+  /** Images that go through a compiled program at once. */
+  readonly batch: number;
+  /** @default "cpu" */
+  readonly device?: Device;
+  /** Threads of one operator; 0: all that the process may use. @default 0 */
+  readonly threads?: number;
+}
+
+/** A descriptor ready for one image size and grid. Calls must not overlap. */
+export interface FeatureComputer {
+  /**
+   * @param images [count,H,W,3] RGB, uint8. Read only.
+   * @param count  any number.
+   * @returns      [count,T,D] float32, the caller's.
+   * @throws {ShapeError} another number of bytes.
+   */
+  compute(images: Uint8Array, count: number): Promise<Float32Array>;
+  dispose(): Promise<void>;
 }
 
 /** Cells from top to bottom and from left to right. */

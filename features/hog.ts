@@ -13,7 +13,7 @@ import tf from "@tensorflow/tfjs";
 import { ShapeError, UsageError } from "../data/errors.js";
 import { nearestName } from "../data/nearest.js";
 import { type BilinearTap, bilinearTaps } from "./bilinear.js";
-import type { Descriptor, DescriptorFamily, Grid } from "./descriptor.js";
+import type { DescriptorFamily, Grid, ProgramDescriptor } from "./descriptor.js";
 import { luma } from "./gray.js";
 
 export interface HogOptions {
@@ -44,7 +44,7 @@ const BLOCK_CLIP = 0.2;
  * @parity iREPA's `hog` encoder (scikit-image 0.26): 1e-7 on photographs. A pixel whose angle is within 1e-7 of a full half turn
  *   is lost there by a rounding of the remainder, and counted in the last bin here.
  */
-export function hog(options: HogOptions = {}): Descriptor {
+export function hog(options: HogOptions = {}): ProgramDescriptor {
   const { dim = DEFAULTS.dim, cellPx = DEFAULTS.cellPx, blockCells = DEFAULTS.blockCells, grid: ownGrid } = options;
   const orientations = dim / blockCells ** 2;
   if (!Number.isInteger(orientations)) {

@@ -13,7 +13,7 @@ import tf from "@tensorflow/tfjs";
 import { ShapeError, UsageError } from "../data/errors.js";
 import { nearestName } from "../data/nearest.js";
 import { type BandedMatrix, bandedMatrix, bandedProduct } from "./banded-product.js";
-import type { Descriptor, DescriptorFamily, Grid } from "./descriptor.js";
+import type { DescriptorFamily, Grid, ProgramDescriptor } from "./descriptor.js";
 import { openCvGray } from "./gray.js";
 import { ORIENTATIONS, orientationMaps } from "./orientation-votes.js";
 import { siftWindow } from "./sift-window.js";
@@ -42,7 +42,7 @@ const OPENCV_DEFAULT: SiftOptions = { angleDeg: 361 };
  *   of 2⁻¹⁶ here: sums over flat regions are then exact, and the gradient there is 0 and not rounding noise, on any device.
  *   OpenCV rounds key points to whole pixels; here cells of odd or broken size keep their true centres.
  */
-function sift(options: SiftOptions): Descriptor {
+function sift(options: SiftOptions): ProgramDescriptor {
   return {
     name: options.angleDeg === 0 ? "sift" : "sift:opencv",
     dim: DIM,

@@ -3,6 +3,7 @@ import path from "node:path";
 import tf from "@tensorflow/tfjs";
 import { DataError } from "../../../data/errors.js";
 import { readSafetensors, type SafeTensor, toFloat32 } from "../../../data/safetensors.js";
+import { openFeatureComputer } from "../../../features/compute-features.js";
 import type { Descriptor } from "../../../features/descriptor.js";
 import { spatialNormalize } from "../../../features/spatial-normalize.js";
 import { parseTarget } from "../../../features/targets.js";
@@ -69,9 +70,7 @@ async function compare(
   const grid = gridOf(expected.shape[0]!, H, W);
   if (grid === undefined)
     return missing(key, `${expected.shape[0]} tokens are no grid of square cells on ${H}×${W} pixels`);
-  const got = await run(descriptor.name, [1, H, W, 3], toFloat32(image), (x) =>
-    descriptor.program(x as tf.Tensor4D, grid),
-  );
+  const got = await describe(descriptor, Uint8Array.from(toFloat32(image)), [H, W], grid);
   if (!name.startsWith("sift_opencv")) return { key, error: absoluteError(got, want), tolerance: ABSOLUTE };
   return compareSift(key, got, want, descriptor.dim);
 }
@@ -103,6 +102,15 @@ async function run(
     return (await compiled.run({ x: { data, shape } }))["y"]!.data as Float32Array;
   } finally {
     await compiled.dispose();
+  }
+}
+
+async function describe(descriptor: Descriptor, pixels: Uint8Array, size: [number, number], grid: [number, number]) {
+  const computer = await openFeatureComputer(descriptor, { imageSizePx: size, grid, batch: 1 });
+  try {
+    return await computer.compute(pixels, 1);
+  } finally {
+    await computer.dispose();
   }
 }
 
