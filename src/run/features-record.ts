@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { CacheError, UsageError } from "../../data/errors.js";
-import { isRowStore } from "../../data/row-store.js";
+import { isRowStore, openRowStore, type RowStore, verifyRowStore } from "../../data/row-store.js";
 
 /** A cached row store: where it is and what it must be. */
 export interface CachedStore {
@@ -83,4 +83,14 @@ export async function isFeaturesRecordWhole(record: FeaturesRecord, targets: rea
     if (store === undefined || !(await isRowStore(store.folder, store.key))) return false;
   }
   return true;
+}
+
+/**
+ * Opens a cached store, after reading all of it once.
+ *
+ * @throws {CacheError} a shard that is missing, foreign, or not what was written, by its name.
+ */
+export async function openCachedStore({ folder, key }: CachedStore): Promise<RowStore> {
+  await verifyRowStore(folder, key);
+  return openRowStore(folder, key);
 }

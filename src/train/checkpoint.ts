@@ -4,7 +4,7 @@
  * reference's names and layouts. Metadata: format, version, step, the arm's settings as JSON, their hash, and a digest of the
  * tensors, so that a flipped bit is found.
  */
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { fileError } from "../../data/atomic.js";
@@ -92,9 +92,7 @@ export async function writeCheckpoint(
 export async function readCheckpoint(path: string, signature: Signature): Promise<Checkpoint> {
   const { tensors, metadata } = await readSafetensors(path);
   const { step, config, configHash } = readMetadata(path, metadata);
-  if (metadata["digest"] !== digestOf(tensors)) {
-    throw new DataError(`${path}: the checkpoint is damaged: its tensors are not those that were written`);
-  }
+  if (metadata["digest"] !== digestOf(tensors)) throw damaged(path);
   const state: HostTensors = {};
   for (const [name, { shape }] of Object.entries(signature)) {
     const tensor = tensors[name];
@@ -112,6 +110,25 @@ export async function readCheckpoint(path: string, signature: Signature): Promis
   }
   return { step, state, config, configHash };
 }
+
+/**
+ * Reads every byte of a checkpoint, one tensor after the other, and compares it with the digest that was written with it.
+ *
+ * @throws {DataError} it is damaged, or cannot be read.
+ */
+export async function verifyCheckpoint(path: string): Promise<void> {
+  const { tensors, metadata } = await readSafetensorsHeader(path);
+  const hash = createHash("sha256");
+  for (const name of Object.keys(tensors).sort()) {
+    addToDigest(hash, name, (await readSafetensors(path, [name])).tensors[name]!);
+  }
+  if (metadata["digest"] !== hash.digest("hex")) throw damaged(path);
+}
+
+const damaged = (path: string): DataError =>
+  new DataError(`${path}: the checkpoint is damaged: its tensors are not those that were written`, {
+    hint: "remove this file and train again, which goes on from the checkpoint before",
+  });
 
 /**
  * The newest checkpoint of a folder, to go on from.
@@ -174,9 +191,10 @@ function readMetadata(path: string, metadata: Readonly<Record<string, string>>):
 /** SHA-256 over names and bytes, by name. */
 function digestOf(tensors: Readonly<Record<string, SafeTensor>>): string {
   const hash = createHash("sha256");
-  for (const name of Object.keys(tensors).sort()) {
-    const { data } = tensors[name]!;
-    hash.update(`${name}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
+  for (const name of Object.keys(tensors).sort()) addToDigest(hash, name, tensors[name]!);
   return hash.digest("hex");
+}
+
+function addToDigest(hash: Hash, name: string, { data }: SafeTensor): void {
+  hash.update(`${name}\n`).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }

@@ -194,6 +194,39 @@ describe("the pipeline, end to end", () => {
     expect(folder.code).toBe(2);
   });
 
+  test("a flipped bit in a checkpoint or in the cache is found before it is used; mended, the bits are the same", async () => {
+    const other = newProject();
+    await descry(["run", "tiny.yaml"], other);
+    const run = runFolder(other);
+    const flip = (file: string) => {
+      const bytes = readFileSync(file);
+      bytes[bytes.length >> 1]! ^= 1;
+      writeFileSync(file, bytes);
+    };
+    const checkpoint = path.join(run, "arms", "aligned", "checkpoint-0000003.safetensors");
+    flip(checkpoint);
+    const damaged = await descry(["sample", "tiny.yaml", "--again", "--quiet"], other);
+    expect(damaged.stderr).toMatch(
+      /^descry: .*aligned\/checkpoint-0000003\.safetensors: the checkpoint is damaged[^\n]+\n$/,
+    );
+    expect(damaged.code).toBe(2);
+
+    rmSync(path.join(run, "arms", "aligned"), { recursive: true });
+    const cache = path.join(other, ".descry", "cache");
+    const features = path.join(cache, readdirSync(cache).find((name) => name.startsWith("features-"))!);
+    flip(path.join(features, "shard-00000.safetensors"));
+    const foreign = await descry(["train", "tiny.yaml", "--quiet"], other);
+    expect(foreign.stderr).toMatch(
+      /shard-00000\.safetensors: its data has changed since it was written — delete the folder /,
+    );
+    expect(foreign.code).toBe(2);
+    expect(existsSync(path.join(run, "arms", "aligned"))).toBe(false);
+
+    rmSync(features, { recursive: true });
+    expect((await descry(["run", "tiny.yaml"], other)).code).toBe(0);
+    expect(finalCheckpoint(run, "aligned").equals(finalCheckpoint(runFolder(project), "aligned"))).toBe(true);
+  });
+
   test("a run whose record was changed by hand is refused", async () => {
     const other = newProject();
     await descry(["features", "tiny.yaml"], other);

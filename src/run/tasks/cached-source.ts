@@ -1,6 +1,5 @@
 import type { ImageSource } from "../../../data/image-source.js";
-import { openRowStore, type RowStore } from "../../../data/row-store.js";
-import type { FeaturesRecord } from "../features-record.js";
+import { type FeaturesRecord, openCachedStore } from "../features-record.js";
 
 /**
  * The cached images of a run (not their mirror images) as an image source: what the model was trained on, whatever the files
@@ -9,7 +8,7 @@ import type { FeaturesRecord } from "../features-record.js";
  * @param sizePx of the cached images; `load` gives no other size.
  */
 export async function openCachedSource({ source, images }: FeaturesRecord, sizePx: number): Promise<ImageSource> {
-  const store: RowStore = await openRowStore(images.folder, images.key);
+  const store = await openCachedStore(images);
   const labels = await store.read(
     "label",
     Array.from({ length: source.length }, (_, i) => i),

@@ -1,4 +1,5 @@
 import { sampleArm } from "../../sample/sample-arm.js";
+import { verifyCheckpoint } from "../../train/checkpoint.js";
 import { readFeaturesRecord } from "../features-record.js";
 import type { ProgressSink } from "../progress.js";
 import { armFiles, checkpointFile } from "../run-folder.js";
@@ -16,10 +17,12 @@ export interface SampleInput {
 export async function sampleTask({ runFolder, experiment, arm }: SampleInput, progress: ProgressSink): Promise<null> {
   const { sample, train } = experiment;
   const { source } = await readFeaturesRecord(runFolder);
+  const checkpoint = checkpointFile(runFolder, arm, train.steps);
+  await verifyCheckpoint(checkpoint);
   const task = progress.task(taskLabel("sample", arm), sample.count, "images");
   const record = await sampleArm({
     ...sample,
-    checkpoint: checkpointFile(runFolder, arm, train.steps),
+    checkpoint,
     config: sitConfigOf(experiment, source.classes.length),
     path: train.path,
     outFolder: armFiles(runFolder, arm).folder,

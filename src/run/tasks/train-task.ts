@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { openRowStore } from "../../../data/row-store.js";
+import type { RowStore } from "../../../data/row-store.js";
 import { parseTarget } from "../../../features/targets.js";
 import { trainArm } from "../../train/train-arm.js";
-import { type FeaturesRecord, readFeaturesRecord } from "../features-record.js";
+import { type FeaturesRecord, openCachedStore, readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
 import type { ProgressSink } from "../progress.js";
 import { armFiles, findArm } from "../run-folder.js";
@@ -32,7 +32,7 @@ export async function trainTask(
   const { align } = findArm(experiment, name);
   const { train, data, seed } = experiment;
   const record = await readFeaturesRecord(runFolder);
-  const images = await openRowStore(record.images.folder, record.images.key);
+  const images = await openCachedStore(record.images);
   const features = align === null ? undefined : await openTarget(record, align.target);
   const task = progress.task(taskLabel("train", name), train.steps, "steps");
   const began = performance.now();
@@ -70,10 +70,10 @@ export async function trainTask(
 function openTarget({ targets }: FeaturesRecord, target: string) {
   const cached = targets[target];
   if (cached === undefined) throw new Error(`features.json lacks ${target}`);
-  return openRowStore(cached.folder, cached.key);
+  return openCachedStore(cached);
 }
 
-function alignmentOf(align: AlignConfig, store: Awaited<ReturnType<typeof openRowStore>>) {
+function alignmentOf(align: AlignConfig, store: RowStore) {
   const { target, projector, kernel, spatialNorm, coefficient, depth, projectorWidth } = align;
   return {
     projector: { type: projector, width: projectorWidth, ...(kernel === null ? {} : { kernel }) },
