@@ -1,7 +1,7 @@
 /** @file A step that TensorFlow.js runs operation by operation: an oracle for what is compiled, and a way to its own GPU build. */
 import tf from "@tensorflow/tfjs";
 import { DeviceError, SignatureError } from "./errors.js";
-import { repairSecondDerivatives } from "./gradients.js";
+import { repairGradients } from "./gradients.js";
 import { sizeOf } from "./graph.js";
 import { type HostTensor, type HostTensors, hostArray } from "./session.js";
 import { checkValues, dtypeOf, type Signature, signatureOf, type Tensors } from "./signature.js";
@@ -31,7 +31,7 @@ export async function openEagerStep(
   { name }: CompileOptions,
   device: keyof typeof BACKEND,
 ): Promise<CompiledStep> {
-  repairSecondDerivatives();
+  repairGradients();
   if (device === "tfjs-gpu") await loadGpuBackend(name);
   const backend = BACKEND[device];
   const onBackend = <T>(body: () => T): T => {

@@ -1,5 +1,5 @@
 /** @file A step recorded: its graph, and which values of it are the next state and the outputs. */
-import { repairSecondDerivatives } from "./gradients.js";
+import { repairGradients } from "./gradients.js";
 import type { Graph, GraphValue } from "./graph.js";
 import { registerAllKernels } from "./kernels/index.js";
 import { dtypeOf, type Signature, signatureOf, type Tensors } from "./signature.js";
@@ -25,7 +25,7 @@ export interface TracedStep {
  * @throws {SignatureError} a next state that does not fit the state.
  */
 export function traceStep(fn: StepFunction, signature: StepSignature, name: string): TracedStep {
-  repairSecondDerivatives();
+  repairGradients();
   registerAllKernels();
   const values = (tensors: Tensors): Record<string, GraphValue> =>
     Object.fromEntries(Object.entries(tensors).map(([key, tensor]) => [key, graphValue(tensor)]));

@@ -15,6 +15,23 @@ const functions: Record<string, (x: tf.Tensor) => tf.Tensor> = {
   rsqrt: (x) => tf.rsqrt(tf.add(tf.square(x), 1)),
   division: (x) => tf.div(1, tf.add(tf.square(x), 1)),
   sine: (x) => tf.mul(tf.sin(x), tf.cos(x)),
+  logSigmoid: (x) => tf.logSigmoid(x),
+  logSumExp: (x) => tf.logSumExp(tf.reshape(x, [2, 3]), 1),
+  selu: (x) => tf.selu(x),
+  erf: (x) => tf.erf(x),
+  maximum: (x) => tf.square(tf.maximum(x, tf.mul(x, 0.5))),
+  clip: (x) => tf.exp(tf.clipByValue(x, -0.5, 1)),
+  relu6: (x) => tf.square(tf.relu6(x)),
+  where: (x) => tf.where(tf.logicalOr(tf.less(x, 0), tf.notEqual(x, x)), tf.exp(x), tf.square(x)),
+  cumsum: (x) => tf.square(tf.cumsum(tf.reshape(x, [2, 3]), 0)),
+  gather: (x) => tf.square(tf.gather(x, tf.tensor1d([1, 1, 4], "int32"))),
+  batchNorm: (x) => {
+    const rows = tf.reshape(x, [2, 3]);
+    const row = (...values: number[]) => tf.tensor1d(values);
+    return tf.square(tf.batchNorm(rows, tf.mean(rows, 0), row(1, 2, 3), row(0, 1, 2), row(3, 2, 1)));
+  },
+  sigmoidCrossEntropy: (x) =>
+    tf.mul(tf.losses.sigmoidCrossEntropy(tf.tensor1d([1, 0, 0, 0, 1, 0]), x, 1, 0, tf.Reduction.SUM), 2),
   gelu,
   layerNorm: (x) => layerNorm(tf.reshape(x, [2, 3])),
   matMul: (x) => tf.matMul(tf.reshape(x, [2, 3]), tf.reshape(tf.square(x), [3, 2])),

@@ -1,6 +1,7 @@
 import tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { compileFunction } from "../../src/compile/compile.js";
+import { UnsupportedOpError } from "../../src/compile/errors.js";
 import { type Case, expectSameAsTfjs, randomValues } from "./against-tfjs.js";
 
 const x = { shape: [3, 4, 5] };
@@ -252,8 +253,7 @@ spatial.push(
   },
 );
 
-// TensorFlow.js's own gradients of cumsum (other than the last axis) and of resizeBilinear (other than squares) are wrong:
-// the oracle serves only where it is right.
+// TensorFlow.js's own gradients of resizeBilinear, other than of squares, are wrong: the oracle serves only where it is right.
 const gradients: Case[] = [
   one("gather gradient", (a) => tf.grad((a) => tf.sum(tf.sin(tf.gather(a, tf.tensor1d([1, 1, 0], "int32")))))(a)),
   one("gather gradient, axis 1", (a) =>
@@ -284,13 +284,23 @@ describe.each([
   test.each(cases)("$name", expectSameAsTfjs);
 });
 
-test("the gradient of a mean pool with a border equals central differences", async () => {
-  const shape = [1, 5, 5, 1];
-  const value = (x: tf.Tensor) => tf.sum(tf.sin(tf.avgPool(x as tf.Tensor4D, 3, 2, "same")));
+/** Where TensorFlow.js's gradient is wrong, or ours is another on purpose. */
+const differences: Record<string, { shape: number[]; value: (x: tf.Tensor) => tf.Tensor }> = {
+  "a mean pool with a border": { shape: [1, 5, 5, 1], value: (x) => tf.avgPool(x as tf.Tensor4D, 3, 2, "same") },
+  "a cumulative sum along the first axis": { shape: [3, 4], value: (x) => tf.cumsum(x, 0, true, true) },
+  "half-pixel resizing, other in height and width": {
+    shape: [2, 3, 4, 1],
+    value: (x) => tf.image.resizeBilinear(x as tf.Tensor4D, [5, 2], false, true),
+  },
+};
+
+test.each(Object.keys(differences))("the gradient of %s equals central differences", async (name) => {
+  const { shape, value: body } = differences[name]!;
+  const value = (x: tf.Tensor) => tf.sum(tf.sin(body(x)));
   const both = await compileFunction(
     ({ x }) => ({ value: value(x!), gradient: tf.grad(value)(x!) }),
     { x: { shape } },
-    { name: "avgPool" },
+    { name },
   );
   const { x } = randomValues({ x: { shape } });
   const gradient = (await both.run({ x: x! }))["gradient"]!.data;
@@ -304,4 +314,17 @@ test("the gradient of a mean pool with a border equals central differences", asy
     expect(gradient[i]!).toBeCloseTo(((await at(step)) - (await at(-step))) / (2 * step), 3);
   }
   await both.dispose();
+});
+
+test("an op that cannot be compiled is named, with those that can", async () => {
+  const unique = compileFunction(({ x }) => ({ y: tf.unique(x!).values }), { x: { shape: [4] } }, { name: "letters" });
+  await expect(unique).rejects.toThrow(UnsupportedOpError);
+  await expect(unique).rejects.toThrow(
+    /^letters: the TensorFlow.js kernel Unique cannot be compiled; supported: Abs, .*_FusedMatMul$/,
+  );
+  const text = compileFunction(({ x }) => ({ y: tf.fill(x!.shape, "a") }), { x: { shape: [4] } }, { name: "letters" });
+  await expect(text).rejects.toThrow(UnsupportedOpError);
+  await expect(text).rejects.toThrow(
+    /^letters: Fill: dtype "string" cannot be compiled; supported: float32, int32, bool$/,
+  );
 });

@@ -6,7 +6,7 @@ import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_thread
 import tf from "@tensorflow/tfjs";
 import { encodeOnnx } from "../../src/compile/encode-onnx.js";
 import { UnsupportedOpError } from "../../src/compile/errors.js";
-import { repairSecondDerivatives } from "../../src/compile/gradients.js";
+import { repairGradients } from "../../src/compile/gradients.js";
 import { Graph } from "../../src/compile/graph.js";
 import { registerAllKernels } from "../../src/compile/kernels/index.js";
 import { type DType, type HostTensor, hostArray } from "../../src/compile/session.js";
@@ -185,7 +185,7 @@ const exact = (_: string, value: unknown): unknown =>
 /** Register the backend, and for every kernel that TensorFlow.js knows the engine's or one that says it is missing. */
 export function installEagerBackend(): { usage: Usage; stop(): Promise<number> } {
   registerAllKernels();
-  repairSecondDerivatives();
+  repairGradients();
   const thread = new NativeThread();
   const usage = new Usage();
   const compiled = new Map<string, Compiled>();
