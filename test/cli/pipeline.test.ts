@@ -178,6 +178,18 @@ describe("the pipeline, end to end", () => {
     }
   });
 
+  test("one report of several runs, in a file of its own", async () => {
+    await descry(["run", "tiny.yaml", "--set", "seed=1", "--runs", "others"], project);
+    const runs = [runFolder(project), path.join(project, "others", readdirSync(path.join(project, "others"))[0]!)];
+    const homeless = await descry(["report", ...runs], project);
+    expect(homeless.stderr).toMatch(/^descry: a report of 2 runs belongs to none of them — say where: --out FILE\n$/);
+    expect(homeless.code).toBe(2);
+    const { code, stdout } = await descry(["report", ...runs, "--out", "both.html", "--json"], project);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ runs, report: path.join(project, "both.html") });
+    expect(readFileSync(path.join(project, "both.html"), "utf8")).toContain("seeds 0, 1");
+  });
+
   test("a damaged record, or a folder in its place, is named in one line", async () => {
     const other = newProject();
     await descry(["run", "tiny.yaml"], other);

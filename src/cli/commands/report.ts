@@ -1,29 +1,41 @@
 import path from "node:path";
-import { type Command, flag, positional, textOption } from "../command.js";
+import { UsageError } from "../../../data/errors.js";
+import type { Run } from "../../run/run-folder.js";
+import { type Command, flag, listOption, textOption } from "../command.js";
 import { OUTPUT_OPTIONS, openTarget, printResult, RUN_OPTIONS, showPath } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
 import { RUN_POSITIONAL } from "../step-command.js";
 
-/** `descry report RUN`: the HTML report of a run. */
+/** `descry report RUN…`: the HTML report of a run, or of several beside each other. */
 export const reportCommand: Command = {
   name: "report",
-  arguments: "<run>",
-  summary: "write the HTML report of a run from what is there",
+  arguments: "<run..>",
+  summary: "write the HTML report of one or more runs from what is there",
   positionals: RUN_POSITIONAL,
   options: {
     out: { type: "string", requiresArg: true, describe: "file to write (default: report.html in the run's folder)" },
     ...RUN_OPTIONS,
     ...OUTPUT_OPTIONS,
   },
-  examples: [["$0 report runs/my-1a2b3c4d --out my.html", "one self-contained file"]],
+  examples: [
+    ["$0 report runs/my-1a2b3c4d --out my.html", "one self-contained file"],
+    ["$0 report runs/my-* --out seeds.html", "runs that differ in their seeds are averaged, others compared"],
+  ],
   async run(args, context) {
-    const { reportFile, reportStep } = await import("../../run/steps/report.js");
-    const run = await openTarget(positional(args, "run"), args, context);
+    const { reportFile, reportRuns } = await import("../../run/steps/report.js");
+    const [first, ...others] = listOption(args, "run");
+    const runs: [Run, ...Run[]] = [await openTarget(first!, args, context)];
+    for (const name of others) runs.push(await openTarget(name, args, context));
     const out = textOption(args, "out");
-    const file = out === undefined ? reportFile(run) : path.resolve(context.cwd, out);
+    if (out === undefined && others.length > 0) {
+      throw new UsageError(`a report of ${runs.length} runs belongs to none of them`, {
+        hint: "say where: --out FILE",
+      });
+    }
+    const file = out === undefined ? reportFile(runs[0]) : path.resolve(context.cwd, out);
     const progress = openProgress(context, flag(args, "quiet"));
-    await reportStep(run, { progress, again: true, ...(context.signal ? { signal: context.signal } : {}) }, file);
-    printResult(args, context, { run: run.folder, report: file }, showPath(file, context));
+    await reportRuns(runs, { progress, ...(context.signal ? { signal: context.signal } : {}) }, file);
+    printResult(args, context, { runs: runs.map(({ folder }) => folder), report: file }, showPath(file, context));
     return 0;
   },
 };

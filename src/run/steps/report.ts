@@ -10,16 +10,22 @@ export function reportFile(run: Run): string {
 }
 
 /** Step 5: write the report. Skipped when it is newer than everything that it shows. */
-export async function reportStep(run: Run, options: StepOptions, file = reportFile(run)): Promise<StepOutcome[]> {
+export async function reportStep(run: Run, options: StepOptions): Promise<StepOutcome[]> {
+  const file = reportFile(run);
   const name = path.basename(file);
   if (options.again !== true && (await isNewest(run, file))) {
     return [tellSkipped(options.progress, "report", name, "up to date")];
   }
-  const task = options.progress.task(taskLabel("report", name), 0, "");
-  const input = { runFolder: run.folder, file };
-  const { sizeBytes } = await runTask("report", input, { ...options, cwd: run.record.workingFolder });
-  task.finish(`${(sizeBytes / 1e6).toFixed(1)} MB`);
+  await reportRuns([run], options, file);
   return [{ name, state: "done" }];
+}
+
+/** Write one report of one or more runs. */
+export async function reportRuns(runs: readonly [Run, ...Run[]], options: StepOptions, file: string): Promise<void> {
+  const task = options.progress.task(taskLabel("report", path.basename(file)), 0, "");
+  const input = { runFolders: runs.map(({ folder }) => folder), file };
+  const { sizeBytes } = await runTask("report", input, { ...options, cwd: runs[0].record.workingFolder });
+  task.finish(`${(sizeBytes / 1e6).toFixed(1)} MB`);
 }
 
 async function isNewest(run: Run, file: string): Promise<boolean> {

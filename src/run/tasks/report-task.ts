@@ -1,7 +1,7 @@
 import { writeReport } from "../../report/write-report.js";
 
 export interface ReportInput {
-  readonly runFolder: string;
+  readonly runFolders: readonly string[];
   /** Absolute. */
   readonly file: string;
 }
@@ -10,8 +10,8 @@ export interface ReportResult {
   readonly sizeBytes: number;
 }
 
-/** Write the report of one run. */
-export async function reportTask({ runFolder, file }: ReportInput): Promise<ReportResult> {
-  const { bytes } = await writeReport({ runFolders: [runFolder], out: file });
+/** Write one report of one or more runs. */
+export async function reportTask({ runFolders, file }: ReportInput): Promise<ReportResult> {
+  const { bytes } = await writeReport({ runFolders, out: file });
   return { sizeBytes: bytes };
 }
