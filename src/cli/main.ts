@@ -89,6 +89,9 @@ function explain(message: string, argv: readonly string[]): UsageError {
     return new UsageError(`${command.name}: unexpected argument "${unknown}"`, { hint: usageOf(command) });
   }
   const known = [...Object.keys(command.options), ...GLOBAL_OPTIONS];
+  if (known.includes(unknown)) {
+    return new UsageError(`--${unknown} stands before the command`, { hint: `descry ${command.name} … --${unknown}` });
+  }
   const near = nearestName(unknown, known);
   return new UsageError(`${command.name}: unknown option --${unknown}`, {
     hint: `${near === undefined ? "" : `did you mean --${near}? `}options: ${known.map((name) => `--${name}`).join(", ")}`,

@@ -22,7 +22,8 @@ export interface Override {
 export function parseOverride(text: string): Override {
   const equals = text.indexOf("=");
   const path = text.slice(0, Math.max(equals, 0)).split(".");
-  if (equals < 1 || path.some((key) => key === "")) {
+  // Every known key and every arm's name starts with a letter or digit; __proto__ does not.
+  if (equals < 1 || path.some((key) => !/^[A-Za-z0-9]/.test(key))) {
     throw new UsageError(`--set ${text}: wanted PATH=VALUE`, { hint: "for example --set train.steps=100" });
   }
   try {

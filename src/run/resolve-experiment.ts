@@ -50,7 +50,12 @@ export function resolveExperiment(text: string, file: string, overrides: readonl
   const overridden = new Map(overrides.map((override, i) => [formatPath(paths[i]!), override.origin]));
   const origin: ConfigOrigin = {
     file,
-    locate: (path) => overridden.get(formatPath(path)) ?? lineOf(document, lines, file, path),
+    locate: (path) => {
+      const text = formatPath(path);
+      // A section that only an override has made, such as a misspelt one.
+      const below = document.hasIn(path) ? undefined : [...overridden.keys()].find((set) => set.startsWith(`${text}.`));
+      return overridden.get(below ?? text) ?? lineOf(document, lines, file, path);
+    },
   };
   const result = experimentSchema.safeParse(root);
   if (!result.success) throw schemaError(origin, result.error.issues, root);

@@ -44,6 +44,13 @@ describe("wrong command lines", () => {
     expectOneLine(["trian", "x.yaml"], /unknown command "trian" — did you mean "train"\?/));
   test("misspelt option", () =>
     expectOneLine(["run", "x.yaml", "--quite"], /run: unknown option --quite — did you mean --quiet\?/));
+  test("option before the command", () =>
+    expectOneLine(["--quiet", "run", "x.yaml"], /--quiet stands before the command — descry run … --quiet/));
+  test("misspelt section in --set", () =>
+    expectOneLine(
+      ["config", "experiments/photos-classical.yaml", "--set", "trian.steps=3"],
+      /^descry: --set trian\.steps: trian: unknown key — did you mean "train"\?/,
+    ));
   test("missing argument", () => expectOneLine(["run"], /Not enough non-option arguments.* — see descry run --help/));
   test("too many arguments", () => expectOneLine(["targets", "sift"], /targets: unexpected argument "sift"/));
   test("option without its value", () => expectOneLine(["run", "x.yaml", "--data"], /data/));

@@ -14,9 +14,12 @@ describe("parseOverride", () => {
     expect(parseOverride(text)).toMatchObject({ path, value });
   });
 
-  test.each(["train.steps", "=3", ".steps=3", "train..steps=3", "train.betas=[0.9"])("%s is refused", (text) => {
-    expect(() => parseOverride(text)).toThrow(UsageError);
-  });
+  test.each(["train.steps", "=3", ".steps=3", "train..steps=3", "__proto__.x=3", "train.betas=[0.9"])(
+    "%s is refused",
+    (text) => {
+      expect(() => parseOverride(text)).toThrow(UsageError);
+    },
+  );
 });
 
 describe("applyOverrides", () => {

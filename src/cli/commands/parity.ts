@@ -18,7 +18,10 @@ export const parityCommand: Command = {
     const format = (error: number | undefined) => (error === undefined ? "" : error.toExponential(1));
     const lines = await runParity(path.resolve(context.cwd, positional(args, "dir")), (line) => {
       if (flag(args, "json")) return;
-      const numbers = line.error === undefined ? "" : `  ${format(line.error)} of ${format(line.tolerance)}`;
+      const numbers =
+        line.error === undefined || Number.isNaN(line.tolerance)
+          ? ""
+          : `  ${format(line.error)} of ${format(line.tolerance)}`;
       const detail = line.detail === undefined ? "" : `  (${line.detail})`;
       context.stdout.write(`${line.status.padEnd(9)}  ${line.suite}  ${line.tensor}${numbers}${detail}\n`);
     });
