@@ -14,14 +14,12 @@ import { ShapeError, UsageError } from "../data/errors.js";
 import { nearestName } from "../data/nearest.js";
 import { type BandedMatrix, bandedMatrix, bandedProduct } from "./banded-product.js";
 import type { DescriptorFamily, Grid, ProgramDescriptor } from "./descriptor.js";
+import { firstBlur } from "./first-blur.js";
 import { openCvGray } from "./gray.js";
 import { ORIENTATIONS, orientationMaps } from "./orientation-votes.js";
 import { siftWindow } from "./sift-window.js";
 
 const DIM = 128;
-/** OpenCV blurs to σ = 1.6 and takes the camera's own blur to be 0.5. */
-const BLUR_SIGMA_PX = Math.sqrt(1.6 ** 2 - 0.5 ** 2);
-const BLUR_REACH_PX = 6;
 /** Smallest norm that is divided by: float32's epsilon. */
 const MIN_NORM = 2 ** -23;
 
@@ -60,7 +58,7 @@ function siftTokens(images: tf.Tensor4D, grid: Grid, { angleDeg }: SiftOptions):
   if (height < 3 || width < 3) {
     throw new ShapeError(`sift: want an image of 3 × 3 px or more, got ${height} × ${width}`);
   }
-  const blurred = bandedProduct(bandedProduct(openCvGray(images), blurMatrix(width), 2), blurMatrix(height), 1); // [B,H,W]
+  const blurred = firstBlur(openCvGray(images)); // [B,H,W]
   // Votes come from inside the image's border only: [B,H-2,W-2].
   const inside = (y: number, x: number) => tf.slice(blurred, [0, y, x], [batch, height - 2, width - 2]);
   const dx = tf.sub(inside(1, 2), inside(1, 0)) as tf.Tensor3D;
@@ -92,34 +90,6 @@ function quantized(votes: tf.Tensor3D): tf.Tensor3D {
   const clippedNorm = tf.sqrt(tf.sum(tf.square(clipped), -1, true));
   const scaled = tf.mul(clipped, tf.div(512, tf.maximum(clippedNorm, MIN_NORM)));
   return tf.minimum(tf.floor(tf.add(scaled, 0.5)), 255) as tf.Tensor3D;
-}
-
-/** [N,N]: the Gaussian blur of a line of N pixels, mirrored at the border without repeating it. */
-function blurMatrix(size: number): BandedMatrix {
-  const kernel = blurKernel();
-  const values = new Float32Array(size * size);
-  for (let i = 0; i < size; i++) {
-    for (const [k, weight] of kernel.entries()) values[i * size + mirrored(i + k - BLUR_REACH_PX, size)]! += weight;
-  }
-  return { rows: size, cols: size, values };
-}
-
-/** 13 multiples of 2⁻¹⁶ with sum 1: times gray levels, and summed in any order, they are exact in float32. */
-function blurKernel(): number[] {
-  const unit = 2 ** 16;
-  const taps = Array.from({ length: 2 * BLUR_REACH_PX + 1 }, (_, k) =>
-    Math.exp(-((k - BLUR_REACH_PX) ** 2) / (2 * BLUR_SIGMA_PX ** 2)),
-  );
-  const sum = taps.reduce((a, b) => a + b);
-  const rounded = taps.map((tap) => Math.round((unit * tap) / sum));
-  rounded[BLUR_REACH_PX]! += unit - rounded.reduce((a, b) => a + b);
-  return rounded.map((tap) => tap / unit);
-}
-
-function mirrored(i: number, size: number): number {
-  const period = 2 * (size - 1);
-  const folded = ((i % period) + period) % period;
-  return folded < size ? folded : period - folded;
 }
 
 const withoutBorder = ({ rows, cols, values }: BandedMatrix): BandedMatrix =>
