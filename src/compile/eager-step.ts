@@ -100,7 +100,7 @@ export async function openEagerStep(
 
 async function loadGpuBackend(name: string): Promise<void> {
   try {
-    await import(GPU_PACKAGE);
+    await import(/* @vite-ignore */ GPU_PACKAGE);
   } catch (cause) {
     const said = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
     throw new DeviceError(
