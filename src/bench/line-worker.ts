@@ -14,7 +14,7 @@ export interface LineWorker {
 /**
  * Start a worker and wait until it is ready: imported, compiled, warmed up once.
  *
- * @throws {Error} the last line that it wrote to standard error, when it ends before that.
+ * @throws {Error} with its own error line, when it ends before that.
  */
 export async function startLineWorker(command: string, args: readonly string[]): Promise<LineWorker> {
   const child = spawn(command, args, { stdio: "pipe" });
@@ -25,7 +25,7 @@ export async function startLineWorker(command: string, args: readonly string[]):
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const failed = new Promise<never>((_, reject) => {
     child.on("error", reject);
-    child.on("close", () => reject(new Error(said.trim().split("\n").at(-1) || `${command} ended early`)));
+    child.on("close", () => reject(new Error(lastWords(said) ?? `${command} ended early`)));
   });
   // Without a reader its rejection, when the worker ends as it should, would be an unhandled one.
   failed.catch(() => {});
@@ -48,6 +48,12 @@ export async function startLineWorker(command: string, args: readonly string[]):
       return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
     },
   };
+}
+
+/** The line of an error where there is one (Node and Python write more after and before it), else the last line. */
+function lastWords(said: string): string | undefined {
+  const lines = said.split("\n").filter((line) => line.trim() !== "");
+  return lines.findLast((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1);
 }
 
 const closed = (child: ChildProcessWithoutNullStreams): Promise<void> =>

@@ -30,10 +30,12 @@ test("asks for one piece of work at a time, and for the peak at the end", async 
   expect(await worker.end()).toBe(2 * 1024 ** 2);
 });
 
-test("a worker that cannot start says why, in the last line that it wrote", async () => {
+test("a worker that cannot start says why, in its own words", async () => {
   const file = await script(`console.error("Traceback:"); console.error("No module named torch"); process.exit(1);`);
   await expect(startLineWorker(process.execPath, [file])).rejects.toThrow("No module named torch");
   await expect(startLineWorker(join(folder, "no-python"), [])).rejects.toThrow("ENOENT");
+  const node = await script(`throw new RangeError("no such target");`);
+  await expect(startLineWorker(process.execPath, [node])).rejects.toThrow("RangeError: no such target");
 });
 
 test("a worker that dies between two pieces of work is an error, not a wait without end", async () => {

@@ -1,33 +1,35 @@
 import os from "node:os";
 import path from "node:path";
 import { UsageError } from "../../../data/errors.js";
-import type { CaseResult } from "../../bench/compare-with-peers.js";
+import type { ContestSetup } from "../../bench/contest-options.js";
 import type { EngineResult } from "../../bench/measure-engine.js";
+import type { Contest, ContestResult } from "../../bench/run-contest.js";
 import type { Spread } from "../../bench/statistics.js";
 import { type Command, flag, positional, textOption, wholeOption } from "../command.js";
 import { OUTPUT_OPTIONS, printResult } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
 
-const SUITES = ["train", "sample", "engine"] as const;
+const SUITES = ["train", "sample", "features", "engine"] as const;
 const GIGABYTE = 1e9;
 
 /** `descry bench SUITE`: our speed beside its peers, on this machine. */
 export const benchCommand: Command = {
   name: "bench",
   arguments: "<suite>",
-  summary: "measure training, sampling or the engine beside PyTorch, on this machine",
+  summary: "measure training, sampling, features or the engine beside peers, on this machine",
   positionals: { suite: { type: "string", describe: SUITES.join(", ") } },
   options: {
     turns: { type: "string", requiresArg: true, describe: "measurements of each case (default: 7)" },
     only: { type: "string", requiresArg: true, describe: "only cases whose name contains this" },
     threads: { type: "string", requiresArg: true, describe: "threads of each process (default: all cores)" },
     device: { type: "string", requiresArg: true, describe: "of ours (default: cpu); PyTorch then uses cuda" },
-    python: { type: "string", requiresArg: true, describe: "a Python that has torch (default: python3)" },
+    python: { type: "string", requiresArg: true, describe: "a Python that has the peers' packages (default: python3)" },
     ...OUTPUT_OPTIONS,
   },
   examples: [
     ["$0 bench train", "whole training steps, turn by turn with PyTorch if it is there"],
     ["$0 bench train --only S/2 --python ~/venv/bin/python", "one case, with this Python's torch"],
+    ["$0 bench features", "milliseconds an image of 256×256, beside OpenCV, scikit-image and Kornia"],
     ["$0 bench engine", "tracing and opening of the training steps of SiT"],
   ],
   async run(args, context) {
@@ -57,7 +59,7 @@ export const benchCommand: Command = {
     const progress = openProgress(context, flag(args, "quiet"));
 
     const lines: string[] = [facts];
-    const results: (CaseResult | EngineResult)[] = [];
+    const results: (ContestResult | EngineResult)[] = [];
     if (suite === "engine") {
       const { measureEngine } = await import("../../bench/measure-engine.js");
       for (const size of (["S/2", "B/2", "XL/2"] as const).filter((name) => name.includes(only))) {
@@ -66,16 +68,17 @@ export const benchCommand: Command = {
         lines.push(`${result.name}: ${spread(result.seconds, "s")}, ${result.nodes} nodes`);
       }
     } else {
-      const { BENCH_CASES } = await import("../../bench/cases.js");
-      const { compareWithPeers } = await import("../../bench/compare-with-peers.js");
+      const { runContest } = await import("../../bench/run-contest.js");
       const given = textOption(args, "python") ?? "python3";
       const python = given.includes(path.sep) ? path.resolve(context.cwd, given) : given;
-      for (const work of BENCH_CASES.filter((one) => one.work === suite && one.name.includes(only))) {
-        const task = progress.task(`bench ${work.name}`, turns, "turns");
-        const result = await compareWithPeers(work, { turns, threads, device, python, onTurn: (n) => task.update(n) });
+      for (const contest of (await contestsOf(suite, { threads, device, python })).filter((one) =>
+        one.name.includes(only),
+      )) {
+        const task = progress.task(`bench ${contest.name}`, turns, "turns");
+        const result = await runContest(contest, { turns, onTurn: (done) => task.update(done) });
         task.finish(spread(result.ms, "ms"));
         results.push(result);
-        lines.push(...caseLines(result));
+        lines.push(...contestLines(result));
       }
     }
     if (results.length === 0) throw new UsageError(`no case of "${suite}" is called "${only}"`);
@@ -83,6 +86,13 @@ export const benchCommand: Command = {
     return 0;
   },
 };
+
+async function contestsOf(suite: "train" | "sample" | "features", setup: ContestSetup): Promise<Contest[]> {
+  if (suite === "features") return (await import("../../bench/descriptor-contests.js")).descriptorContests(setup);
+  const { BENCH_CASES } = await import("../../bench/model-cases.js");
+  const { modelContest } = await import("../../bench/model-contests.js");
+  return BENCH_CASES.filter(({ work }) => work === suite).map((work) => modelContest(work, setup));
+}
 
 const spread = ({ median, quartiles: [low, high] }: Spread, unit: string): string => {
   const digits = median < 10 ? 2 : 0;
@@ -93,7 +103,7 @@ const memory = (bytes: number | undefined): string =>
   bytes === undefined ? "" : `, peak ${(bytes / GIGABYTE).toFixed(2)} GB`;
 
 /** Medians with quartiles; the ratio is the peer's time over ours. */
-function caseLines({ name, ms, peakBytes, peers, absent }: CaseResult): string[] {
+function contestLines({ name, ms, peakBytes, peers, absent }: ContestResult): string[] {
   return [
     `${name}: ${spread(ms, "ms")}${memory(peakBytes)}`,
     ...peers.map(

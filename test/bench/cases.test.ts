@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { BENCH_CASES } from "../../src/bench/cases.js";
 import { measureEngine } from "../../src/bench/measure-engine.js";
+import { BENCH_CASES } from "../../src/bench/model-cases.js";
 
 test("cases are real models: depths of alignment that they have, patches that divide", () => {
   for (const one of BENCH_CASES) {

@@ -15,7 +15,7 @@ import { biasCorrections } from "../train/adamw.js";
 import type { TrainStepConfig } from "../train/options.js";
 import { initialState } from "../train/train-state.js";
 import { targetInput, trainStep } from "../train/train-step.js";
-import type { BenchCase } from "./cases.js";
+import type { BenchCase } from "./model-cases.js";
 
 type Options = BenchCase & { readonly threads: number; readonly device: Device };
 
