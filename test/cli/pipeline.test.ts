@@ -271,9 +271,10 @@ describe("the pipeline, end to end", () => {
       ],
       ["evaluate.neighbours=6", /tiny: evaluate\.neighbours: wanted fewer than the 6 images/],
       ["data.count=7", /imagefolder:images has 6 images, 7 are asked for — lower data\.count; null takes all/],
+      ["evaluate.network=onnx:no.onnx#x?mean=0&std=1", /feature network: no\.onnx: cannot be read \(ENOENT\)/],
       [
-        "evaluate.network=onnx:no.onnx#x?mean=0&std=1",
-        /no\.onnx: cannot read the network of evaluate\.network \(ENOENT\)/,
+        "evaluate.network=onnx:tiny.yaml#x?mean=0&std=1",
+        /feature network: tiny\.yaml: (has no graph|is not an ONNX model)/,
       ],
     ];
     for (const [set, message] of cases) {

@@ -145,7 +145,9 @@ describe("imagefolder", () => {
     await expect(open(`imagefolder:${folder}/cat/a.png`)).rejects.toThrow("is not a folder");
     await mkdir(join(folder, "empty"));
     await expect(open(`imagefolder:${folder}/empty`)).rejects.toThrow("has no .jpg, .png or .webp file");
-    await expect(open(`imagefolder:${folder}`, { count: 9 })).rejects.toThrow("has 3 images, 9 are asked for — lower data.count");
+    await expect(open(`imagefolder:${folder}`, { count: 9 })).rejects.toThrow(
+      "has 3 images, 9 are asked for — lower data.count",
+    );
     await writeFile(join(folder, "stray.png"), await png(2, 2, red));
     await expect(open(`imagefolder:${folder}`)).rejects.toThrow("outside its class folders, such as stray.png");
     await expect(open("imagefodler:x")).rejects.toThrow("did you mean imagefolder?");

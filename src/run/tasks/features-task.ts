@@ -1,10 +1,9 @@
-import { access, constants } from "node:fs/promises";
 import path from "node:path";
-import { fileError } from "../../../data/atomic.js";
 import type { ImageSource } from "../../../data/image-source.js";
 import { openImageSource } from "../../../data/open-source.js";
 import { cacheFeatures, cacheImages } from "../../../features/cache.js";
-import { parseNetworkName, RANDOM_VGG } from "../../evaluate/network-name.js";
+import { openFeatureNetwork } from "../../evaluate/feature-network.js";
+import { RANDOM_VGG } from "../../evaluate/network-name.js";
 import { writeTargetPictures } from "../../report/target-picture.js";
 import { checkCounts } from "../check-experiment.js";
 import { type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
@@ -90,13 +89,8 @@ export async function featuresTask(
 async function checkBeforehand(experiment: Experiment, { name, length }: ImageSource): Promise<void> {
   const origin = { file: experiment.name, locate: () => experiment.name };
   checkCounts(experiment, { count: length, said: `the ${length} images of ${name}` }, origin);
-  const network = parseNetworkName(experiment.evaluate.network);
-  if (network === RANDOM_VGG) return;
-  try {
-    await access(network.file, constants.R_OK);
-  } catch (error) {
-    throw fileError(error, "cannot read the network of evaluate.network", network.file);
-  }
+  const { network } = experiment.evaluate;
+  if (network !== RANDOM_VGG) await (await openFeatureNetwork(network)).dispose();
 }
 
 /** Pictures of the targets on one image of each of the first classes. */
