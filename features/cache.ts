@@ -12,6 +12,7 @@ import {
 } from "../data/row-store.js";
 import type { Device } from "../src/compile/compile.js";
 import { openFeatureComputer } from "./compute-features.js";
+import { FIT_VERSION, fitDescriptor } from "./fit-descriptor.js";
 import { parseTarget } from "./targets.js";
 
 /** Pixels of a target image along one token, the encoders' patch. */
@@ -67,12 +68,16 @@ export async function cacheFeatures(options: CacheFeaturesOptions): Promise<Cach
     target: descriptor.name,
     version: descriptor.version,
     grid,
+    // The images that it is fitted to follow from the source, whose fingerprint is in the key.
+    ...(descriptor.fit === undefined ? {} : { fitVersion: FIT_VERSION }),
     ...sourceMeta(options, sizePx),
   };
   const columns = { features: { dtype, shape: [grid ** 2, descriptor.dim] } };
   return fill("features", options, { rows: rowsOf(options), columns, meta }, async function* (startRow) {
     const device = options.device === undefined ? {} : { device: options.device };
-    const computer = await openFeatureComputer(descriptor, { imageSizePx: sizePx, grid, batch: BATCH, ...device });
+    const computing = { imageSizePx: sizePx, grid, batch: BATCH, ...device };
+    const fitted = await fitDescriptor(descriptor, source, computing);
+    const computer = await openFeatureComputer(fitted, computing);
     try {
       for await (const { images, rows } of imageBatches(source, rowsOf(options), sizePx, startRow)) {
         yield { features: await computer.compute(images, rows.length) };

@@ -2,11 +2,9 @@ import type tf from "@tensorflow/tfjs";
 import { ShapeError } from "../data/errors.js";
 import { compileFunction } from "../src/compile/compile.js";
 import type { Descriptor, FeatureComputer, FeatureComputerOptions, ProgramDescriptor } from "./descriptor.js";
+import { pair } from "./pair.js";
 
 export type { FeatureComputer, FeatureComputerOptions } from "./descriptor.js";
-
-const pair = (sides: number | readonly [number, number]): readonly [number, number] =>
-  typeof sides === "number" ? [sides, sides] : sides;
 
 /**
  * Make a descriptor ready: compile its program, or let it open what it is made of.

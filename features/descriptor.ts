@@ -11,6 +11,12 @@ interface DescriptorFacts {
   readonly version: number;
   /** One line about it. */
   readonly summary: string;
+  /**
+   * Only for descriptors that must see images before they can be computed, such as `pca64(sift)`: the same descriptor, fitted.
+   *
+   * @param images [count,H,W,3] RGB, uint8. Read only.
+   */
+  readonly fit?: (images: Uint8Array, count: number, options: FeatureComputerOptions) => Promise<Descriptor>;
 }
 
 /** A descriptor that is a tensor program: every device can compile it. The first choice. */

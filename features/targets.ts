@@ -1,30 +1,76 @@
 /** @file The registry of alignment targets: a descriptor is one file of this folder and one line here. */
-import { UsageError } from "../data/errors.js";
+import { DescryError, UsageError } from "../data/errors.js";
 import { nearestName } from "../data/nearest.js";
+import { blurFamily } from "./combine/blur.js";
+import type { CombinationFamily } from "./combine/combination.js";
+import { concatFamily } from "./combine/concat.js";
+import { pcaFamily } from "./combine/pca.js";
+import { shuffleFamily } from "./combine/shuffle.js";
+import { constantFamily, noiseFamily } from "./controls.js";
 import type { Descriptor, DescriptorFamily } from "./descriptor.js";
 import { hogFamily } from "./hog.js";
 import { siftFamily } from "./sift.js";
+import { splitTargets } from "./split-targets.js";
 
-const FAMILIES: readonly DescriptorFamily[] = [siftFamily, hogFamily];
+const FAMILIES: readonly DescriptorFamily[] = [siftFamily, hogFamily, constantFamily, noiseFamily];
+
+/** Made of other targets: `NAME(TARGET,…)`. */
+const COMBINATIONS: readonly CombinationFamily[] = [concatFamily, pcaFamily, blurFamily, shuffleFamily];
 
 /**
- * The descriptor that a target string names, such as `sift` or `hog:d144_ppc4`.
+ * The descriptor that a target string names, such as `sift`, `hog:d144_ppc4` or `pca64(concat(sift,hog))`.
  *
- * @throws {UsageError} an unknown name (with the nearest known one) or unknown options.
+ * @throws {UsageError} an unknown name (with the nearest known one), unknown options, or parentheses that do not match.
  */
 export function parseTarget(target: string): Descriptor {
+  // What stands behind a colon is the family's own, parentheses too.
+  const [, head, rest] = /^([^:(),]*)\((.*)$/s.exec(target) ?? [];
+  return head === undefined ? parseFamily(target) : parseCombination(target, head, rest!);
+}
+
+/** `pca64(sift)`: head `pca64`, rest `sift)`. */
+function parseCombination(target: string, head: string, rest: string): Descriptor {
+  const [, name, number] = /^([A-Za-z]*)(.*)$/s.exec(head)!;
+  const family = COMBINATIONS.find((candidate) => candidate.name === name);
+  if (family === undefined) {
+    const known = COMBINATIONS.map((candidate) => candidate.name);
+    const nearest = nearestName(name!, known);
+    throw new UsageError(`target "${target}": "${head}" takes no targets; known: ${known.join(", ")}`, {
+      hint: nearest === undefined ? "descry targets lists them" : `did you mean "${nearest}${number}(…)"?`,
+    });
+  }
+  const [whole, ...more] = splitTargets(target);
+  if (more.length > 0 || !whole!.endsWith(")")) {
+    throw new UsageError(`target "${target}": wanted one target that ends with ")"`, { hint: `${head}(…)` });
+  }
+  const list = rest.trimEnd().slice(0, -1);
+  const parts = list.trim() === "" ? [] : splitTargets(list).map(parseTarget);
+  try {
+    return family.combine(number!, parts);
+  } catch (error) {
+    if (error instanceof DescryError) throw new UsageError(`target "${target}": ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function parseFamily(target: string): Descriptor {
   const colon = target.indexOf(":");
   const name = colon < 0 ? target : target.slice(0, colon);
   const family = FAMILIES.find((candidate) => candidate.name === name);
   if (family !== undefined) return family.parse(colon < 0 ? undefined : target.slice(colon + 1));
   const known = FAMILIES.map((candidate) => candidate.name);
-  const nearest = nearestName(name, known);
-  throw new UsageError(`unknown target "${target}"; known: ${known.join(", ")}`, {
-    hint: nearest === undefined ? "descry targets lists them" : `did you mean "${nearest}"?`,
+  const combinations = COMBINATIONS.map((candidate) => candidate.name);
+  const nearest = nearestName(name.replace(/\d+$/, ""), [...known, ...combinations]);
+  const combination = COMBINATIONS.find((candidate) => candidate.name === nearest);
+  throw new UsageError(`unknown target "${target}"; known: ${known.join(", ")}, ${combinations.join("(…), ")}(…)`, {
+    hint:
+      nearest === undefined
+        ? "descry targets lists them"
+        : `did you mean "${combination === undefined ? nearest : combination.targets[0]!.pattern}"?`,
   });
 }
 
 /** What a model can be aligned to: how its target string looks, what it is, and how many channels it has. */
 export function listTargets(): { pattern: string; summary: string; dim: string }[] {
-  return FAMILIES.flatMap(({ targets }) => targets.map((target) => ({ ...target })));
+  return [...FAMILIES, ...COMBINATIONS].flatMap(({ targets }) => targets.map((target) => ({ ...target })));
 }

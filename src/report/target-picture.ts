@@ -12,6 +12,7 @@ import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { UsageError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
+import { fitDescriptor } from "../../features/fit-descriptor.js";
 import { spatialMetrics } from "../../features/spatial-metrics.js";
 import { spatialNormalize } from "../../features/spatial-normalize.js";
 import { parseTarget } from "../../features/targets.js";
@@ -157,12 +158,8 @@ async function tokenSets(target: string, images: Uint8Array, options: TargetPict
   };
   const descriptor = parseTarget(target);
   const count = imageIndices.length;
-  const computer = await openFeatureComputer(descriptor, {
-    imageSizePx: grid * TOKEN_PX,
-    grid,
-    batch: count,
-    ...engine,
-  });
+  const computing = { imageSizePx: grid * TOKEN_PX, grid, batch: count, ...engine };
+  const computer = await openFeatureComputer(await fitDescriptor(descriptor, options.source, computing), computing);
   let tokens: Float32Array;
   try {
     tokens = await computer.compute(images, count);

@@ -6,6 +6,7 @@ import { CacheError, DataError, UsageError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
 import { readSafetensors } from "../../data/safetensors.js";
 import { type CacheFeaturesOptions, cacheFeatures, cacheImages } from "../../features/cache.js";
+import { fitDescriptor } from "../../features/fit-descriptor.js";
 import { parseTarget } from "../../features/targets.js";
 import { describePictures, maxDifference, picture, randomPicture } from "./images.js";
 
@@ -84,6 +85,18 @@ describe("feature cache", () => {
     const sizes = await Promise.all([single, half].map(async ({ folder }) => (await stat(await shardOf(folder))).size));
     expect(sizes[1]! / sizes[0]!).toBeLessThan(0.52);
     await Promise.all([single.store.close(), half.store.close()]);
+  });
+
+  test("fits to the data set what has to be fitted, and keys it by the data set", async () => {
+    const pictures = source({ length: 5 });
+    const { store, folder } = await cacheFeatures(options(pictures, { target: "pca3(hog)" }));
+    const got = (await store.read("features", [4])) as Float32Array;
+    const computing = { imageSizePx: 32, grid: 2, batch: 2 };
+    const fitted = await fitDescriptor(parseTarget("pca3(hog)"), pictures, computing);
+    expect(maxDifference(got, await describePictures(fitted, [randomPicture(4, 32, 32)], [2, 2]))).toBeLessThan(1e-6);
+    const other = await cacheFeatures(options(source({ length: 5, fingerprint: "other" }), { target: "pca3(hog)" }));
+    expect(other.folder).not.toBe(folder);
+    await Promise.all([store.close(), other.store.close()]);
   });
 
   test("is used again, and not computed again, when nothing that changes the bytes has changed", async () => {
