@@ -1,8 +1,11 @@
 /**
  * @file Examines the machine for `descry doctor`. Every finding is a sentence; nothing is claimed that was not tried.
  */
+import { execFile } from "node:child_process";
 import { statfs } from "node:fs/promises";
+import { promisify } from "node:util";
 import type { Device } from "../compile/compile.js";
+import { builtFile } from "../run/built-file.js";
 import { machineFacts, readVersions } from "../run/machine.js";
 
 /** One thing that was looked at. */
@@ -68,32 +71,23 @@ const OPTIONAL: Partial<Record<Device, string>> = {
   "tfjs-gpu": "CUDA, and: npm install @tensorflow/tfjs-node-gpu",
 };
 
-/** Compile a small product on a device and run it: the engine's whole way. */
+/** Let a process of its own try a device. */
 async function tryDevice(device: Device): Promise<Finding> {
   const what = `device ${device}`;
   try {
-    const tf = (await import("@tensorflow/tfjs")).default;
-    const { compileFunction } = await import("../compile/compile.js");
-    const program = await compileFunction(
-      ({ x }) => ({ y: tf.matMul(x as import("@tensorflow/tfjs").Tensor2D, x as import("@tensorflow/tfjs").Tensor2D) }),
-      { x: { shape: [2, 2] } },
-      { name: "doctor", device },
-    );
-    const { y } = await program.run({ x: { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] } });
-    await program.dispose();
-    const right = y !== undefined && [7, 10, 15, 22].every((value, i) => Math.abs(y.data[i]! - value) < 1e-4);
-    return right
+    const { stdout } = await promisify(execFile)(process.execPath, [builtFile("cli/try-device.js"), device]);
+    return stdout === "right"
       ? { what, state: "ok", says: "compiled and ran a product, the result is right" }
-      : { what, state: "problem", says: `a 2×2 product came out wrong: ${y?.data.join(" ")}` };
+      : { what, state: "problem", says: `a 2×2 product came out ${stdout}` };
   } catch (error) {
     const needs = OPTIONAL[device];
     if (needs !== undefined) return { what, state: "note", says: `not available; wanted: ${needs}` };
-    const said = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    const lines = String((error as { stderr?: string }).stderr ?? error).split("\n");
+    const said = lines.find((line) => /Error\b/.test(line)) ?? lines[0];
     return { what, state: "problem", says: `the engine does not work here: ${said}` };
   }
 }
 
-/** One after the other: devices share the process's one runtime. */
 async function devices(): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const device of ["cpu", "webgpu", "cuda", "tfjs-gpu"] as const) findings.push(await tryDevice(device));

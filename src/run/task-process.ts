@@ -3,9 +3,8 @@
  * The child is `task-child.ts`; the two talk over Node's process channel, and a child whose parent is gone ends itself.
  */
 import { fork } from "node:child_process";
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { DescryError } from "../../data/errors.js";
+import { builtFile } from "./built-file.js";
 import type { ProgressSink, TaskProgress } from "./progress.js";
 import type { TaskInputs, TaskName, TaskResults } from "./tasks/index.js";
 
@@ -61,7 +60,11 @@ export function runTask<N extends TaskName>(
 ): Promise<TaskResults[N]> {
   if (signal?.aborted === true) return Promise.reject(new Interrupted());
   return new Promise((resolve, reject) => {
-    const child = fork(childFile(), [], { cwd, stdio: ["ignore", "ignore", "pipe", "ipc"], execArgv: [] });
+    const child = fork(builtFile("run/task-child.js"), [], {
+      cwd,
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+      execArgv: [],
+    });
     const tasks = new Map<number, TaskProgress>();
     let outcome: (() => void) | undefined;
     let said = "";
@@ -120,13 +123,4 @@ function deathOf(task: string, code: number | null, killer: NodeJS.Signals | nul
       : "run again with the same command to continue";
   const last = said.trim().split("\n").at(-1) ?? "";
   return new DescryError("ProcessError", `the ${task} process ${how}${last === "" ? "" : `: ${last}`}`, { hint });
-}
-
-/** The compiled child, also when this file itself is run uncompiled by the tests. */
-function childFile(): string {
-  const beside = fileURLToPath(new URL("./task-child.js", import.meta.url));
-  if (existsSync(beside)) return beside;
-  const built = fileURLToPath(new URL("../../dist/src/run/task-child.js", import.meta.url));
-  if (existsSync(built)) return built;
-  throw new Error(`not built: ${built} is missing; run npm run build`);
 }

@@ -1,0 +1,16 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+/**
+ * The built file of a script that runs in a process of its own, also when the caller is run unbuilt, by the tests.
+ *
+ * @param name below `src/`, with the ending `.js`.
+ * @throws {Error} nothing was built.
+ */
+export function builtFile(name: string): string {
+  const beside = fileURLToPath(new URL(`../${name}`, import.meta.url));
+  if (existsSync(beside)) return beside;
+  const built = fileURLToPath(new URL(`../../dist/src/${name}`, import.meta.url));
+  if (existsSync(built)) return built;
+  throw new Error(`not built: ${built} is missing; run npm run build`);
+}
