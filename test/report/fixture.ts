@@ -69,6 +69,7 @@ export function experiment(name: string, seed: number, arms: typeof ARMS = ARMS,
       logEvery: 1,
       checkpointEvery: 100,
       threads: 0,
+      device: "cpu",
     },
     sample: {
       sampler: "euler",
