@@ -2,14 +2,18 @@
  * @file How much spatial structure a grid of tokens has: LDS, CDS, SRSS and RMSC, from the cosine similarities of all pairs of
  * tokens and their Manhattan distances. In float64; tokens are [T,D] row-major, T = rows·columns.
  *
+ * LDS comes in two variants, because the paper's formula is not what its code computes; whoever reports it must say which.
+ *
  * @source iREPA, arXiv 2512.10794, section 3 and the variants of its released code; SPEC §4.
  */
 import { ShapeError } from "../data/errors.js";
 import type { Grid } from "./descriptor.js";
 
 export interface SpatialMetrics {
-  /** Local (4 neighbours) minus distant (Manhattan distance ≥ 6) similarity; NaN when no pair is that far apart. */
+  /** As the code: local (4 neighbours) minus distant (Manhattan distance ≥ 6) similarity; NaN when no pair is that far apart. */
   readonly lds: number;
+  /** As the paper: similarity of different tokens nearer than half the grid's (shorter) side, minus that of all others. */
+  readonly ldsPaper: number;
   /** Minus the least-squares slope of the mean similarity over the distances 1…8. */
   readonly cds: number;
   /** Similarity within the foreground minus to the far background; NaN without a mask or without valid anchors. */
@@ -19,10 +23,13 @@ export interface SpatialMetrics {
 }
 
 const FAR = 6;
+/** Smallest norm that a token is divided by. */
+const EPSILON = 1e-8;
+const SRSS_EPSILON = 1e-12;
 const SLOPE_DISTANCES = 8;
 
 /**
- * All four metrics of one image.
+ * All metrics of one image.
  *
  * @param tokens [T,D].
  * @param mask foreground tokens, [T]; without it SRSS is NaN.
@@ -38,13 +45,26 @@ export function spatialMetrics(tokens: Float32Array, grid: Grid, mask?: ArrayLik
   if (mask !== undefined && mask.length !== T) {
     throw new ShapeError(`spatial metrics: the mask has ${mask.length} entries, the grid ${T} tokens`);
   }
-  const similarity = cosines(tokens, T, 1e-8);
+  const unit = unitTokens(tokens, T, EPSILON);
+  const similarity = cosines(unit, T);
+  const distances = byDistance(similarity, grid);
   return {
-    lds: lds(similarity, grid),
-    cds: cds(similarity, grid),
-    srss: mask === undefined ? Number.NaN : srss(cosines(tokens, T, 1e-12), grid, mask),
-    rmsc: rmsc(tokens, T),
+    lds: contrast(distances, 2, FAR),
+    ldsPaper: contrast(distances, Math.min(...grid) / 2, Math.min(...grid) / 2),
+    cds: cds(distances),
+    srss: mask === undefined ? Number.NaN : srss(forSrss(tokens, T, similarity), grid, mask),
+    rmsc: rmsc(unit, T),
   };
+}
+
+/** The reference divides by other smallest norms in SRSS than elsewhere: only tokens shorter than that can tell. */
+function forSrss(tokens: Float32Array, T: number, similarity: Float64Array): Float64Array {
+  const D = tokens.length / T;
+  const isTiny = (_: unknown, t: number) => {
+    const norm = Math.hypot(...tokens.subarray(t * D, (t + 1) * D));
+    return norm > 0 && norm < EPSILON;
+  };
+  return Array.from({ length: T }).some(isTiny) ? cosines(unitTokens(tokens, T, SRSS_EPSILON), T) : similarity;
 }
 
 /** Tokens of unit length, float64. */
@@ -60,9 +80,8 @@ function unitTokens(tokens: Float32Array, T: number, epsilon: number): Float64Ar
 }
 
 /** Cosine similarity of every pair, [T,T]. */
-function cosines(tokens: Float32Array, T: number, epsilon: number): Float64Array {
-  const D = tokens.length / T;
-  const unit = unitTokens(tokens, T, epsilon);
+function cosines(unit: Float64Array, T: number): Float64Array {
+  const D = unit.length / T;
   const similarity = new Float64Array(T * T);
   for (let i = 0; i < T; i++) {
     for (let j = i; j < T; j++) {
@@ -78,8 +97,13 @@ function cosines(tokens: Float32Array, T: number, epsilon: number): Float64Array
 const distance = (i: number, j: number, columns: number): number =>
   Math.abs(Math.floor(i / columns) - Math.floor(j / columns)) + Math.abs((i % columns) - (j % columns));
 
-/** Mean similarity of the pairs at each distance: sums and counts, index = distance. */
-function byDistance(similarity: Float64Array, [rows, columns]: Grid): { sums: Float64Array; counts: Float64Array } {
+/** Similarity of the pairs of different tokens at each Manhattan distance: sums and counts, index = distance. */
+interface Distances {
+  readonly sums: Float64Array;
+  readonly counts: Float64Array;
+}
+
+function byDistance(similarity: Float64Array, [rows, columns]: Grid): Distances {
   const T = rows * columns;
   const sums = new Float64Array(rows + columns);
   const counts = new Float64Array(rows + columns);
@@ -95,13 +119,14 @@ function byDistance(similarity: Float64Array, [rows, columns]: Grid): { sums: Fl
 
 const total = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
 
-function lds(similarity: Float64Array, grid: Grid): number {
-  const { sums, counts } = byDistance(similarity, grid);
-  return sums[1]! / counts[1]! - total(sums.subarray(FAR)) / total(counts.subarray(FAR));
+/** Mean similarity at distances below `near`, minus that at distances of `far` or more. */
+function contrast({ sums, counts }: Distances, near: number, far: number): number {
+  const meanOf = (isIn: (d: number) => boolean) =>
+    total(sums.filter((_, d) => isIn(d))) / total(counts.filter((_, d) => isIn(d)));
+  return meanOf((d) => d < near) - meanOf((d) => d >= far);
 }
 
-function cds(similarity: Float64Array, grid: Grid): number {
-  const { sums, counts } = byDistance(similarity, grid);
+function cds({ sums, counts }: Distances): number {
   const points: [number, number][] = [];
   for (let d = 1; d <= SLOPE_DISTANCES; d++) if ((counts[d] ?? 0) > 0) points.push([d, sums[d]! / counts[d]!]);
   if (points.length === 0) return 0;
@@ -131,9 +156,8 @@ function srss(similarity: Float64Array, [rows, columns]: Grid, mask: ArrayLike<n
   return differences.length === 0 ? Number.NaN : total(differences) / differences.length;
 }
 
-function rmsc(tokens: Float32Array, T: number): number {
-  const D = tokens.length / T;
-  const unit = unitTokens(tokens, T, 1e-8);
+function rmsc(unit: Float64Array, T: number): number {
+  const D = unit.length / T;
   let sum = 0;
   for (let d = 0; d < D; d++) {
     let mean = 0;

@@ -20,6 +20,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "src/sample": ["src/models", "src/compile", "features", "data"],
   "src/evaluate": ["src/models", "src/compile", "features", "data"],
   "src/report": ["src/models", "src/compile", "features", "data"],
+  "src/rank": ["src/report", "src/compile", "features", "data"],
   "src/run": ["src/report", "src/evaluate", "src/sample", "src/train", "src/models", "src/compile", "features", "data"],
   "src/parity": [
     "src/report",
@@ -34,6 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "src/bench": ["src/sample", "src/train", "src/models", "src/compile", "features", "data"],
   "src/cli": [
     "src/bench",
+    "src/rank",
     "src/run",
     "src/parity",
     "src/report",

@@ -1,4 +1,5 @@
 import { compareArms, evaluationNames } from "./compare-arms.js";
+import { csvLines } from "./csv-lines.js";
 import { metricsIn } from "./metrics.js";
 import type { RunRecord } from "./read-run.js";
 
@@ -70,13 +71,5 @@ export function toCsv(runs: readonly RunRecord[]): string {
       ]),
     );
   });
-  return `${[header, ...rows].map((row) => row.map(field).join(",")).join("\r\n")}\r\n`;
-}
-
-function field(value: string | number | null): string {
-  if (value === null) return "";
-  if (typeof value === "number") return String(value);
-  // A spreadsheet would run a text that begins like a formula.
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvLines([header, ...rows]);
 }

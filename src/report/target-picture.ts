@@ -6,17 +6,16 @@
  */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import type tf from "@tensorflow/tfjs";
 import sharp from "sharp";
 import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { UsageError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
 import { fitDescriptor } from "../../features/fit-descriptor.js";
+import { openNormalizer } from "../../features/open-normalizer.js";
 import { spatialMetrics } from "../../features/spatial-metrics.js";
-import { spatialNormalize } from "../../features/spatial-normalize.js";
 import { parseTarget } from "../../features/targets.js";
-import { compileFunction, type Device } from "../compile/compile.js";
+import type { Device } from "../compile/compile.js";
 import { colourValues, viridis } from "./colour-map.js";
 import { colourComponents, principalComponents } from "./principal-components.js";
 import type { TargetRecord, TargetsRecord } from "./records.js";
@@ -169,17 +168,11 @@ async function tokenSets(target: string, images: Uint8Array, options: TargetPict
   const dim = tokens.length / (count * grid * grid);
   const plain: TokenSet = { target: descriptor.name, spatialNorm: null, dim, tokens };
   if (spatialNorm === undefined) return [plain];
-  const shape = [count, grid * grid, dim];
-  const normalize = await compileFunction(
-    ({ x }) => ({ y: spatialNormalize(x as tf.Tensor3D, { alpha: spatialNorm }) }),
-    { x: { shape } },
-    { name: `spatial normalization of ${descriptor.name}`, ...engine },
-  );
+  const normalizer = await openNormalizer({ tokens: grid * grid, dim, batch: count, alpha: spatialNorm, ...engine });
   try {
-    const { y } = await normalize.run({ x: { data: tokens, shape } });
-    return [plain, { ...plain, spatialNorm, tokens: Float32Array.from(y!.data) }];
+    return [plain, { ...plain, spatialNorm, tokens: await normalizer.normalize(tokens, count) }];
   } finally {
-    await normalize.dispose();
+    await normalizer.dispose();
   }
 }
 

@@ -21,22 +21,46 @@ describe("spatial metrics", () => {
     expect(rmsc).toBeCloseTo(0.99954351, 6);
   });
 
+  test("the paper's LDS on 16×16 tokens: pairs nearer than 8 against the others", () => {
+    const means = [0, 0];
+    const counts = [0, 0];
+    for (let a = 0; a < SIDE * SIDE; a++) {
+      for (let b = 0; b < SIDE * SIDE; b++) {
+        if (a === b) continue;
+        const d = Math.abs(Math.floor(a / SIDE) - Math.floor(b / SIDE)) + Math.abs((a % SIDE) - (b % SIDE));
+        const [x, y] = [a, b].map((t) => waves.subarray(t * 4, t * 4 + 4));
+        const dot = (p: Float32Array, q: Float32Array) => p.reduce((sum, value, i) => sum + value * q[i]!, 0);
+        const far = d < 8 ? 0 : 1;
+        means[far]! += dot(x!, y!) / Math.sqrt(dot(x!, x!) * dot(y!, y!));
+        counts[far]!++;
+      }
+    }
+    const { ldsPaper, lds } = spatialMetrics(waves, [SIDE, SIDE]);
+    expect(ldsPaper).toBeCloseTo(means[0]! / counts[0]! - means[1]! / counts[1]!, 6);
+    expect(Math.abs(ldsPaper - lds)).toBeGreaterThan(0.1);
+  });
+
   test("tokens of two halves: similarity is 1 within a half and 0 across", () => {
     const [rows, cols] = [4, 12];
     const tokens = Float32Array.from({ length: rows * cols * 2 }, (_, i) =>
       Math.floor(i / 2) % cols < 6 === (i % 2 === 0) ? 3 : 0,
     );
     let [near, nearCount, far, farCount] = [0, 0, 0, 0];
+    let [below, belowCount, beyond, beyondCount] = [0, 0, 0, 0];
     for (let a = 0; a < rows * cols; a++) {
       for (let b = 0; b < rows * cols; b++) {
         const d = Math.abs(Math.floor(a / cols) - Math.floor(b / cols)) + Math.abs((a % cols) - (b % cols));
         const isSame = a % cols < 6 === b % cols < 6 ? 1 : 0;
         if (d === 1) [near, nearCount] = [near + isSame, nearCount + 1];
         if (d >= 6) [far, farCount] = [far + isSame, farCount + 1];
+        // The paper's formula: half of the shorter side is 2 here, and a token is no neighbour of itself.
+        if (d > 0 && d < 2) [below, belowCount] = [below + isSame, belowCount + 1];
+        if (d >= 2) [beyond, beyondCount] = [beyond + isSame, beyondCount + 1];
       }
     }
     const metrics = spatialMetrics(tokens, [rows, cols]);
     expect(metrics.lds).toBeCloseTo(near / nearCount - far / farCount, 10);
+    expect(metrics.ldsPaper).toBeCloseTo(below / belowCount - beyond / beyondCount, 10);
     expect(metrics.rmsc).toBeCloseTo(Math.SQRT1_2, 10);
     expect(metrics.srss).toBeNaN();
     // The left half as the foreground: its neighbours are all alike, what is far outside is all other.

@@ -6,6 +6,7 @@ import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
 import { featuresCommand } from "./features.js";
 import { parityCommand } from "./parity.js";
+import { rankCommand } from "./rank.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
 import { sampleCommand } from "./sample.js";
@@ -20,6 +21,7 @@ export const COMMANDS: readonly Command[] = [
   evaluateCommand,
   reportCommand,
   targetsCommand,
+  rankCommand,
   configCommand,
   doctorCommand,
   parityCommand,
