@@ -28,6 +28,14 @@ export function parseTarget(target: string): Descriptor {
   return head === undefined ? parseFamily(target) : parseCombination(target, head, rest!);
 }
 
+/** The target strings of a list separated by commas. @throws {UsageError} parentheses that do not match, or an empty place. */
+export function splitTargetList(list: string): string[] {
+  return splitTargets(
+    list,
+    [...FAMILIES, ...COMBINATIONS].map(({ name }) => name),
+  );
+}
+
 /** `pca64(sift)`: head `pca64`, rest `sift)`. */
 function parseCombination(target: string, head: string, rest: string): Descriptor {
   const [, name, number] = /^([A-Za-z]*)(.*)$/s.exec(head)!;
@@ -39,12 +47,12 @@ function parseCombination(target: string, head: string, rest: string): Descripto
       hint: nearest === undefined ? "descry targets lists them" : `did you mean "${nearest}${number}(…)"?`,
     });
   }
-  const [whole, ...more] = splitTargets(target);
+  const [whole, ...more] = splitTargetList(target);
   if (more.length > 0 || !whole!.endsWith(")")) {
     throw new UsageError(`target "${target}": wanted one target that ends with ")"`, { hint: `${head}(…)` });
   }
   const list = rest.trimEnd().slice(0, -1);
-  const parts = list.trim() === "" ? [] : splitTargets(list).map(parseTarget);
+  const parts = list.trim() === "" ? [] : splitTargetList(list).map(parseTarget);
   try {
     return family.combine(number!, parts);
   } catch (error) {

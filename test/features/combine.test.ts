@@ -4,7 +4,7 @@ import { UsageError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
 import { fitDescriptor } from "../../features/fit-descriptor.js";
 import { splitTargets } from "../../features/split-targets.js";
-import { parseTarget } from "../../features/targets.js";
+import { parseTarget, splitTargetList } from "../../features/targets.js";
 import { describePictures, maxDifference, randomPicture } from "./images.js";
 
 const SIZE = 64;
@@ -234,6 +234,19 @@ describe("target strings of combinations", () => {
   });
 
   test("lists are split at the commas outside parentheses", () => {
-    expect(splitTargets(" sift, concat(sift,pca2(hog)) ,noise")).toEqual(["sift", "concat(sift,pca2(hog))", "noise"]);
+    expect(splitTargetList(" sift, concat(sift,pca2(hog)) ,noise")).toEqual([
+      "sift",
+      "concat(sift,pca2(hog))",
+      "noise",
+    ]);
+  });
+
+  test("options joined by commas stay with their target", () => {
+    const split = (list: string) => splitTargets(list, ["sift", "hog", "blur"]);
+    expect(split("sift:vlfeat, flat,hog")).toEqual(["sift:vlfeat,flat", "hog"]);
+    expect(split("hog:a,b=2,blur0.5(sift:c,d),sift")).toEqual(["hog:a,b=2", "blur0.5(sift:c,d)", "sift"]);
+    // Without options before it, and behind a combination, it is a target that nobody knows.
+    expect(split("sift,flat")).toEqual(["sift", "flat"]);
+    expect(split("blur2(sift:c),flat")).toEqual(["blur2(sift:c)", "flat"]);
   });
 });

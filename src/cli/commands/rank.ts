@@ -60,9 +60,8 @@ export const rankCommand: Command = {
         hint: "for example: descry rank --data photos --targets sift,hog",
       });
     }
-    const { splitTargets } = await import("../../../features/split-targets.js");
-    const { parseTarget } = await import("../../../features/targets.js");
-    const targets = splitTargets(list);
+    const { parseTarget, splitTargetList } = await import("../../../features/targets.js");
+    const targets = splitTargetList(list);
     for (const target of targets) parseTarget(target); // a misspelt one is told before the images are looked at
     const grid = wholeOption(args, "grid", 2) ?? 16;
     const count = wholeOption(args, "count", 2);
