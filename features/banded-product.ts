@@ -21,11 +21,12 @@ const MAX_BLOCK = 2 ** 17;
  *
  * Large matrices are multiplied in blocks of rows, each with only the columns that it reads.
  *
- * @param x    [B,N,M] (axis 1) or [B,M,N] (axis 2), where N = matrix.cols.
- * @returns    the same with matrix.rows in place of N.
+ * @param x         [B,N,M] (axis 1) or [B,M,N] (axis 2), where N = matrix.cols.
+ * @param minBlocks at least so many blocks: worth it for narrow bands. @default 1
+ * @returns         the same with matrix.rows in place of N.
  */
-export function bandedProduct(x: tf.Tensor3D, matrix: BandedMatrix, axis: 1 | 2): tf.Tensor3D {
-  const blocks = blocksOf(matrix).map(({ firstRow, rows, firstCol, cols }) => {
+export function bandedProduct(x: tf.Tensor3D, matrix: BandedMatrix, axis: 1 | 2, minBlocks = 1): tf.Tensor3D {
+  const blocks = blocksOf(matrix, minBlocks).map(({ firstRow, rows, firstCol, cols }) => {
     const part = bandedMatrix(rows, cols, (i, j) => matrix.values[(firstRow + i) * matrix.cols + firstCol + j]!);
     const weights = tf.tensor3d(part.values, [1, rows, cols]);
     const begin = axis === 1 ? [0, firstCol, 0] : [0, 0, firstCol];
@@ -36,8 +37,8 @@ export function bandedProduct(x: tf.Tensor3D, matrix: BandedMatrix, axis: 1 | 2)
   return (blocks.length === 1 ? blocks[0]! : tf.concat(blocks, axis)) as tf.Tensor3D;
 }
 
-function blocksOf({ rows, cols, values }: BandedMatrix) {
-  const count = Math.ceil((rows * cols) / MAX_BLOCK);
+function blocksOf({ rows, cols, values }: BandedMatrix, minBlocks: number) {
+  const count = Math.max(minBlocks, Math.ceil((rows * cols) / MAX_BLOCK));
   const step = Math.ceil(rows / count);
   return Array.from({ length: Math.ceil(rows / step) }, (_, block) => {
     const firstRow = block * step;

@@ -33,3 +33,14 @@ export function luma(images: tf.Tensor4D): tf.Tensor3D {
   const sum = tf.add(tf.add(tf.mul(red, 0.2126), tf.mul(green, 0.7152)), tf.mul(blue, 0.0722));
   return tf.clipByValue(tf.div(sum, 255), 0, 1) as tf.Tensor3D;
 }
+
+/**
+ * BT.601 luma in 0..1: 0.299 R + 0.587 G + 0.114 B of colours that are divided by 255.
+ *
+ * @param images [B,H,W,3] RGB, 0..255.
+ * @returns      [B,H,W].
+ */
+export function bt601Luma(images: tf.Tensor4D): tf.Tensor3D {
+  const [red, green, blue] = [0, 1, 2].map((index) => tf.mul(channel(images, index), 1 / 255)) as tf.Tensor[];
+  return tf.add(tf.add(tf.mul(red!, 0.299), tf.mul(green!, 0.587)), tf.mul(blue!, 0.114)) as tf.Tensor3D;
+}

@@ -1,116 +1,177 @@
 /**
- * @file Dense SIFT in OpenCV's convention, as a tensor program. Owns the target strings `sift[:opencv]`.
+ * @file The SIFT family: four conventions of one method, and its parameters. Owns the target strings `sift[:OPTIONS]`.
  *
- * Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004, section 6, as OpenCV computes it for key points of
- * octave 0: one at the centre of each cell, of the cell's size (16 for cells of 16 px), so 4×4 bins of 1.5 cells each. Gray
- * levels, a Gaussian blur of σ = √(1.6² - 0.5²), central differences, 8 soft orientations, 4×4 soft bins under a Gaussian, and the
- * norm that clips at 0.2. Channel = (bin row · 4 + bin column) · 8 + orientation; orientations run counter-clockwise from
- * "brighter to the right".
+ *   sift                       upright, OpenCV's convention
+ *   sift:opencv                the same for key points without an angle; also sift:angle=-1
+ *   sift:kornia                Kornia's convention, upright
+ *   sift:oriented              the same in frames of the dominant orientation
+ *   sift:vlfeat[,flat]         VLFeat's dense SIFT
  *
- * The iREPA code's target called `sift` is another one (Kornia's); its `siftopencv` is `sift:opencv` here.
+ * and any of `bins=4 orientations=8 clip=0.2 norm=bytes|unit|none root`, `size=PX` of the key point (not vlfeat), `angle=DEG`
+ * (OpenCV's), `patch=41` (Kornia's), `bin=PX window=2 flat` (VLFeat's), joined by commas. Each convention is a file of its own.
+ *
+ * The iREPA code's encoder called `sift` is `sift:oriented` here; its `siftopencv` is `sift:opencv`.
  */
 import tf from "@tensorflow/tfjs";
-import { ShapeError, UsageError } from "../data/errors.js";
-import { nearestName } from "../data/nearest.js";
-import { type BandedMatrix, bandedMatrix, bandedProduct } from "./banded-product.js";
+import { UsageError } from "../data/errors.js";
 import type { DescriptorFamily, Grid, ProgramDescriptor } from "./descriptor.js";
-import { firstBlur } from "./first-blur.js";
-import { openCvGray } from "./gray.js";
-import { ORIENTATIONS, orientationMaps } from "./orientation-votes.js";
-import { siftWindow } from "./sift-window.js";
+import { binLayout, korniaSiftVotes } from "./kornia-sift.js";
+import { openCvSiftVotes } from "./opencv-sift.js";
+import { normalizeSift, SIFT_NORMS, type SiftNormalization } from "./sift-normalize.js";
+import { type OptionKind, type OptionValues, parseOptions, targetName } from "./target-options.js";
+import { vlfeatSiftVotes } from "./vlfeat-sift.js";
 
-const DIM = 128;
-/** Smallest norm that is divided by: float32's epsilon. */
-const MIN_NORM = 2 ** -23;
+const DEFAULTS = { bins: 4, orientations: 8, clip: 0.2, patch: 41, window: 2 } as const;
+/** OpenCV's key points have this angle when they have none; it is then taken as one, of -1°. */
+const NO_ANGLE_DEG = -1;
 
-interface SiftOptions {
-  /** How far the descriptor's frame is turned, in degrees. OpenCV's default, for key points without an angle, is 360 - (-1). */
-  readonly angleDeg: 0 | 361;
+const whole = (min: number, max: number): OptionKind => ({ kind: "number", min, max, isWhole: true });
+const real = (min: number, max: number): OptionKind => ({ kind: "number", min, max, isWhole: false });
+
+const OPTIONS = {
+  opencv: { kind: "switch" },
+  kornia: { kind: "switch" },
+  oriented: { kind: "switch" },
+  vlfeat: { kind: "switch" },
+  bins: whole(1, 16),
+  orientations: whole(1, 72),
+  size: real(1, 4096),
+  bin: real(1, 4096),
+  angle: real(-360, 360),
+  patch: whole(5, 255),
+  window: real(0.1, 100),
+  flat: { kind: "switch" },
+  clip: real(0.01, 1),
+  norm: { kind: "choice", of: SIFT_NORMS },
+  root: { kind: "switch" },
+} as const satisfies Record<string, OptionKind>;
+
+type OptionName = keyof typeof OPTIONS;
+
+interface Convention {
+  /** The options that it has besides those of all. */
+  readonly own: readonly OptionName[];
+  readonly norm: SiftNormalization["norm"];
+  readonly summary: string;
 }
 
-const UPRIGHT: SiftOptions = { angleDeg: 0 };
-const OPENCV_DEFAULT: SiftOptions = { angleDeg: 361 };
+const CONVENTIONS: Readonly<Record<"opencv" | "kornia" | "oriented" | "vlfeat", Convention>> = {
+  opencv: { own: ["size", "angle", "opencv"], norm: "bytes", summary: "OpenCV's convention" },
+  kornia: { own: ["size", "patch", "kornia"], norm: "unit", summary: "Kornia's convention, upright frames" },
+  oriented: {
+    own: ["size", "patch", "kornia", "oriented"],
+    norm: "unit",
+    summary: "Kornia's convention, frames of the dominant orientation",
+  },
+  vlfeat: { own: ["bin", "window", "flat", "vlfeat"], norm: "unit", summary: "VLFeat's dense SIFT" },
+};
+const OF_ALL: readonly OptionName[] = ["bins", "orientations", "clip", "norm", "root"];
 
-/**
- * Upright dense SIFT (`sift`), or OpenCV's for key points without an angle, turned by 1° (`sift:opencv`).
- *
- * Values are whole numbers 0…255; the norm of a token is about 512, and 0 where the image is flat.
- *
- * @parity OpenCV 5.0 on photographs: 99.9 % of the values equal, the others differ by 1. Its blur kernel is rounded to multiples
- *   of 2⁻¹⁶ here: sums over flat regions are then exact, and the gradient there is 0 and not rounding noise, on any device.
- *   OpenCV rounds key points to whole pixels; here cells of odd or broken size keep their true centres.
- */
-function sift(options: SiftOptions): ProgramDescriptor {
+/** Dense SIFT with some options. Version 1 of all conventions. */
+function sift(text: string | undefined): ProgramDescriptor {
+  const values = parseOptions("sift", text, OPTIONS);
+  const convention = conventionOf(values);
+  const { own, norm: byDefault, summary } = CONVENTIONS[convention];
+  const other = Object.keys(values).find((name) => ![...OF_ALL, ...own].includes(name as OptionName));
+  if (other !== undefined) {
+    throw new UsageError(`target "sift:${text}": "${other}" is no option of ${summary}`, {
+      hint: `it has ${[...OF_ALL, ...own].join(", ")}`,
+    });
+  }
+  const number = (name: OptionName): number | undefined => values[name] as number | undefined;
+  const bins = number("bins") ?? DEFAULTS.bins;
+  const orientations = number("orientations") ?? DEFAULTS.orientations;
+  const patch = number("patch") ?? DEFAULTS.patch;
+  const window = number("window") ?? DEFAULTS.window;
+  const angleDeg = uniqueAngle(number("angle") ?? (values["opencv"] === true ? NO_ANGLE_DEG : 0));
+  const normalization: SiftNormalization = {
+    norm: (values["norm"] as SiftNormalization["norm"] | undefined) ?? byDefault,
+    clip: number("clip") ?? DEFAULTS.clip,
+    isRoot: values["root"] === true,
+  };
+  const isKornia = convention === "kornia" || convention === "oriented";
+  if (isKornia && binLayout(bins, patch).count !== bins) {
+    throw new UsageError(`target "sift:${text}": ${bins} bins do not fit a patch of ${patch} samples`, {
+      hint: `for example patch=${DEFAULTS.patch} with bins=${DEFAULTS.bins}`,
+    });
+  }
+  const sizes = { bins, orientations, sizePx: number("size") };
+  const votes = (images: tf.Tensor4D, grid: Grid): tf.Tensor3D => {
+    switch (convention) {
+      case "opencv":
+        return openCvSiftVotes(images, grid, { ...sizes, turnDeg: (360 - angleDeg) % 360 });
+      case "kornia":
+        return korniaSiftVotes(images, grid, { ...sizes, patch, isOriented: false });
+      case "oriented":
+        return korniaSiftVotes(images, grid, { ...sizes, patch, isOriented: true });
+      case "vlfeat":
+        return vlfeatSiftVotes(images, grid, {
+          bins,
+          orientations,
+          binPx: number("bin"),
+          window,
+          isFlat: values["flat"] === true,
+        });
+    }
+  };
   return {
-    name: options.angleDeg === 0 ? "sift" : "sift:opencv",
-    dim: DIM,
+    name: targetName("sift", [
+      ["opencv", convention === "opencv" && angleDeg === NO_ANGLE_DEG],
+      ["kornia", convention === "kornia"],
+      ["oriented", convention === "oriented"],
+      ["vlfeat", convention === "vlfeat"],
+      ["flat", values["flat"] === true],
+      ["angle", angleDeg === NO_ANGLE_DEG ? undefined : angleDeg, 0],
+      ["bins", bins, DEFAULTS.bins],
+      ["orientations", orientations, DEFAULTS.orientations],
+      ["size", number("size")],
+      ["bin", number("bin")],
+      ["window", window, DEFAULTS.window],
+      ["patch", patch, DEFAULTS.patch],
+      ["clip", normalization.clip, DEFAULTS.clip],
+      ["norm", normalization.norm, byDefault],
+      ["root", normalization.isRoot],
+    ]),
+    dim: bins ** 2 * orientations,
     version: 1,
-    summary:
-      options.angleDeg === 0
-        ? "upright dense SIFT in OpenCV's convention: 4×4 bins of 8 orientations, whole numbers 0…255"
-        : "dense SIFT as OpenCV computes it for key points without an angle: turned by 1°",
-    program: (images, grid) => tf.tidy(() => siftTokens(images, grid, options)),
+    summary: `dense ${normalization.isRoot ? "RootSIFT" : "SIFT"}, ${summary}: ${bins}×${bins} bins of ${orientations} orientations`,
+    program: (images, grid) => tf.tidy(() => normalizeSift(votes(images, grid), normalization)),
   };
 }
 
-function siftTokens(images: tf.Tensor4D, grid: Grid, { angleDeg }: SiftOptions): tf.Tensor3D {
-  const [batch, height, width] = images.shape;
-  if (height < 3 || width < 3) {
-    throw new ShapeError(`sift: want an image of 3 × 3 px or more, got ${height} × ${width}`);
-  }
-  const blurred = firstBlur(openCvGray(images)); // [B,H,W]
-  // Votes come from inside the image's border only: [B,H-2,W-2].
-  const inside = (y: number, x: number) => tf.slice(blurred, [0, y, x], [batch, height - 2, width - 2]);
-  const dx = tf.sub(inside(1, 2), inside(1, 0)) as tf.Tensor3D;
-  const dy = tf.sub(inside(0, 1), inside(2, 1)) as tf.Tensor3D;
-
-  const { maps, coefficients } = orientationMaps(dx, dy, (ORIENTATIONS * angleDeg) / 360);
-  const window = siftWindow([height, width], grid, angleDeg);
-  const [rows, cols] = [withoutBorder(window.rows), withoutBorder(window.cols)];
-  const pooled = maps.map((map) =>
-    tf.reshape(bandedProduct(bandedProduct(map, cols, 2), rows, 1), [batch, 1, rows.rows * cols.rows]),
-  );
-  const votes = tf.matMul(tf.concat(pooled, 1), tf.tensor3d(coefficients, [1, maps.length, ORIENTATIONS]), true); // [B, rows·P · cols·Q, 8]
-  const [p, q] = window.functions;
-  const split = [batch * grid[0], p, grid[1], q * ORIENTATIONS];
-  let bins: tf.Tensor = tf.transpose(tf.reshape(votes, split), [0, 2, 1, 3]);
-  if (window.core !== undefined) {
-    const perToken = tf.reshape(bins, [batch * grid[0] * grid[1], p * q, ORIENTATIONS]);
-    bins = tf.matMul(tf.tensor3d(window.core, [1, DIM / ORIENTATIONS, p * q]), perToken);
-  }
-  return quantized(tf.reshape(bins, [batch, grid[0] * grid[1], DIM]));
+function conventionOf(values: OptionValues): keyof typeof CONVENTIONS {
+  if (values["vlfeat"] === true) return "vlfeat";
+  if (values["oriented"] === true) return "oriented";
+  return values["kornia"] === true ? "kornia" : "opencv";
 }
 
-/** Clip at 0.2 of the norm, normalize to 512, round and saturate to a byte. */
-function quantized(votes: tf.Tensor3D): tf.Tensor3D {
-  // Bins are differences of ramps: where nothing voted they may be below zero by a rounding error.
-  const bins = tf.relu(votes);
-  const norm = tf.sqrt(tf.sum(tf.square(bins), -1, true));
-  const clipped = tf.minimum(bins, tf.mul(norm, 0.2));
-  const clippedNorm = tf.sqrt(tf.sum(tf.square(clipped), -1, true));
-  const scaled = tf.mul(clipped, tf.div(512, tf.maximum(clippedNorm, MIN_NORM)));
-  return tf.minimum(tf.floor(tf.add(scaled, 0.5)), 255) as tf.Tensor3D;
+/** The same angle, above -180 and up to 180 degrees. */
+function uniqueAngle(angleDeg: number): number {
+  const turned = angleDeg - 360 * Math.ceil((angleDeg - 180) / 360);
+  return turned + 0;
 }
-
-const withoutBorder = ({ rows, cols, values }: BandedMatrix): BandedMatrix =>
-  bandedMatrix(rows, cols - 2, (row, col) => values[row * cols + col + 1]!);
 
 export const siftFamily: DescriptorFamily = {
   name: "sift",
   targets: [
-    { pattern: "sift", summary: "upright dense SIFT in OpenCV's convention, whole numbers 0…255", dim: `${DIM}` },
+    { pattern: "sift", summary: "upright dense SIFT in OpenCV's convention, whole numbers 0…255", dim: "128" },
     {
       pattern: "sift:opencv",
       summary: "dense SIFT of OpenCV key points without an angle (a frame turned by 1°): iREPA's siftopencv",
-      dim: `${DIM}`,
+      dim: "128",
+    },
+    { pattern: "sift:kornia", summary: "upright dense SIFT in Kornia's convention, unit norm", dim: "128" },
+    {
+      pattern: "sift:oriented",
+      summary: "Kornia's SIFT in frames of the dominant orientation: iREPA's sift",
+      dim: "128",
+    },
+    { pattern: "sift:vlfeat[,flat]", summary: "VLFeat's dense SIFT, Gaussian or flat window, unit norm", dim: "128" },
+    {
+      pattern: "sift:…,bins=4,orientations=8,size=PX,clip=0.2,norm=bytes|unit|none,root",
+      summary: "parameters of each; angle=DEG of OpenCV's, patch=41 of Kornia's, bin=PX,window=2 of VLFeat's",
+      dim: "bins² · orientations",
     },
   ],
-  parse(options) {
-    if (options === undefined) return sift(UPRIGHT);
-    if (options === "opencv") return sift(OPENCV_DEFAULT);
-    const nearest = nearestName(options, ["opencv"]);
-    throw new UsageError(`unknown target "sift:${options}"; known: sift, sift:opencv`, {
-      ...(nearest === undefined ? {} : { hint: `did you mean "sift:${nearest}"?` }),
-    });
-  },
+  parse: sift,
 };

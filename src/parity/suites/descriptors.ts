@@ -5,6 +5,7 @@ import { DataError } from "../../../data/errors.js";
 import { readSafetensors, type SafeTensor, toFloat32 } from "../../../data/safetensors.js";
 import { openFeatureComputer } from "../../../features/compute-features.js";
 import type { Descriptor } from "../../../features/descriptor.js";
+import { orientedFrames } from "../../../features/kornia-sift.js";
 import { spatialNormalize } from "../../../features/spatial-normalize.js";
 import { parseTarget } from "../../../features/targets.js";
 import { compileFunction } from "../../compile/compile.js";
@@ -16,11 +17,19 @@ const ABSOLUTE = 1e-4;
 const SIFT_MEAN = 0.6;
 const SIFT_COSINE = 0.999;
 const SIFT_SHARE = 0.99;
+const KORNIA_ABSOLUTE = 1e-3;
+/** A near-tie of two orientations may fall either way: cosine 0.99 for 97 % of the tokens, and their frames. */
+const ORIENTED_COSINE = 0.99;
+const ORIENTED_SHARE = 0.97;
+/** Of frames of 16 px, in pixels: a cosine of 0.99 is 8°. */
+const FRAME_ABSOLUTE = 0.05;
 
 /** The target string of a key's name; undefined when there is none yet. */
 function targetOf(name: string): Descriptor | undefined {
   if (name === "sift_opencv_angle0") return parseTarget("sift");
   if (name === "sift_opencv_default") return parseTarget("sift:opencv");
+  if (name === "sift_kornia_upright") return parseTarget("sift:kornia");
+  if (name === "sift_kornia_oriented") return parseTarget("sift:oriented");
   if (name.startsWith("hog_")) return parseTarget(`hog:${name.slice("hog_".length)}`);
   return undefined;
 }
@@ -64,15 +73,28 @@ async function compare(
     );
     return { key, error: absoluteError(got, want), tolerance: ABSOLUTE };
   }
-  const descriptor = targetOf(name);
-  if (descriptor === undefined) return missing(key, `${name} is not built`);
   const [H, W] = image.shape as [number, number, number];
   const grid = gridOf(expected.shape[0]!, H, W);
   if (grid === undefined)
     return missing(key, `${expected.shape[0]} tokens are no grid of square cells on ${H}×${W} pixels`);
+  if (name === "laf_kornia_oriented") {
+    const frames = await run(name, [1, H, W, 3], toFloat32(image), (x) => orientedFrames(x as tf.Tensor4D, grid));
+    return compareFrames(key, frames, want);
+  }
+  const descriptor = targetOf(name);
+  if (descriptor === undefined) return missing(key, `${name} is not built`);
   const got = await describe(descriptor, Uint8Array.from(toFloat32(image)), [H, W], grid);
-  if (!name.startsWith("sift_opencv")) return { key, error: absoluteError(got, want), tolerance: ABSOLUTE };
-  return compareSift(key, got, want, descriptor.dim);
+  switch (name) {
+    case "sift_opencv_angle0":
+    case "sift_opencv_default":
+      return compareSift(key, got, want, descriptor.dim);
+    case "sift_kornia_upright":
+      return { key, error: absoluteError(got, want), tolerance: KORNIA_ABSOLUTE };
+    case "sift_kornia_oriented":
+      return compareOriented(key, got, want, descriptor.dim);
+    default:
+      return { key, error: absoluteError(got, want), tolerance: ABSOLUTE };
+  }
 }
 
 const missing = (key: string, detail: string): Comparison => ({
@@ -119,6 +141,18 @@ function compareSift(key: string, got: Float32Array, want: Float32Array, dim: nu
   if (got.length !== want.length) return { key, error: Number.POSITIVE_INFINITY, tolerance: SIFT_MEAN };
   let sum = 0;
   for (const [i, value] of want.entries()) sum += Math.abs(value - got[i]!);
+  const { tokens, close } = closeTokens(got, want, dim, SIFT_COSINE);
+  const enough = close >= SIFT_SHARE * tokens;
+  return {
+    key,
+    error: enough ? sum / want.length : Number.POSITIVE_INFINITY,
+    tolerance: SIFT_MEAN,
+    detail: `mean of 255; cosine ≥ ${SIFT_COSINE} for ${close} of ${tokens} tokens`,
+  };
+}
+
+/** How many of the tokens that are not zero have a cosine with the reference's of at least `cosine`. */
+function closeTokens(got: Float32Array, want: Float32Array, dim: number, cosine: number) {
   let [tokens, close] = [0, 0];
   for (let start = 0; start < want.length; start += dim) {
     let [dot, a, b] = [0, 0, 0];
@@ -129,13 +163,31 @@ function compareSift(key: string, got: Float32Array, want: Float32Array, dim: nu
     }
     if (b === 0) continue;
     tokens++;
-    if (dot >= SIFT_COSINE * Math.sqrt(a * b)) close++;
+    if (dot >= cosine * Math.sqrt(a * b)) close++;
   }
-  const enough = close >= SIFT_SHARE * tokens;
-  return {
-    key,
-    error: enough ? sum / want.length : Number.POSITIVE_INFINITY,
-    tolerance: SIFT_MEAN,
-    detail: `mean of 255; cosine ≥ ${SIFT_COSINE} for ${close} of ${tokens} tokens`,
-  };
+  return { tokens, close };
+}
+
+/** The share of tokens whose direction is another one, mostly because two orientations nearly tie. */
+function compareOriented(key: string, got: Float32Array, want: Float32Array, dim: number): Comparison {
+  const tolerance = 1 - ORIENTED_SHARE;
+  if (got.length !== want.length) return { key, error: Number.POSITIVE_INFINITY, tolerance };
+  const { tokens, close } = closeTokens(got, want, dim, ORIENTED_COSINE);
+  const detail = `share of tokens with a cosine below ${ORIENTED_COSINE}: ${tokens - close} near-ties in ${tokens}`;
+  return { key, error: tokens === 0 ? 0 : (tokens - close) / tokens, tolerance, detail };
+}
+
+/** The share of frames that are turned otherwise. */
+function compareFrames(key: string, got: Float32Array, want: Float32Array): Comparison {
+  const tolerance = 1 - ORIENTED_SHARE;
+  if (got.length !== want.length) return { key, error: Number.POSITIVE_INFINITY, tolerance };
+  const frames = want.length / 6;
+  let other = 0;
+  for (let frame = 0; frame < frames; frame++) {
+    const part = (values: Float32Array) => values.subarray(frame * 6, frame * 6 + 6);
+    // Not "greater": a frame that is not a number counts.
+    if (!(absoluteError(part(got), part(want)) <= FRAME_ABSOLUTE)) other++;
+  }
+  const detail = `share of frames off by more than ${FRAME_ABSOLUTE} px: ${other} near-ties in ${frames}`;
+  return { key, error: other / frames, tolerance, detail };
 }
