@@ -11,12 +11,27 @@ interface DescriptorFacts {
   readonly version: number;
   /** One line about it. */
   readonly summary: string;
+  /** How to read a token that is made of orientation histograms; for pictures. */
+  readonly histograms?: OrientationHistograms;
   /**
    * Only for descriptors that must see images before they can be computed, such as `pca64(sift)`: the same descriptor, fitted.
    *
    * @param images [count,H,W,3] RGB, uint8. Read only.
    */
   readonly fit?: (images: Uint8Array, count: number, options: FeatureComputerOptions) => Promise<Descriptor>;
+}
+
+/** A token of orientation histograms, one a cell: channel = (cell row · cells + cell column) · orientations + bin. */
+export interface OrientationHistograms {
+  /** Cells a side. */
+  readonly cells: number;
+  readonly orientations: number;
+  /** Bins go round the whole circle (the gradient's direction), or half of it (its line). */
+  readonly isSigned: boolean;
+  /** Gradient's angle in the middle of the first bin, in degrees from "brighter to the right". */
+  readonly firstDeg: number;
+  /** Which way the angles of the bins rise, as seen in the picture. */
+  readonly isClockwise: boolean;
 }
 
 /** A descriptor that is a tensor program: every device can compile it. The first choice. */

