@@ -14,7 +14,11 @@ export const targetsCommand: Command = {
   positionals: {},
   options: {
     describe: { type: "string", requiresArg: true, describe: "draw this target on a picture, as PNG files" },
-    image: { type: "string", requiresArg: true, describe: "picture to describe (default: a photograph that comes with the packages)" },
+    image: {
+      type: "string",
+      requiresArg: true,
+      describe: "picture to describe (default: a photograph that comes with the packages)",
+    },
     grid: { type: "string", requiresArg: true, describe: "tokens a side (default 16); 16 pixels a token" },
     tokens: {
       type: "string",
