@@ -9,10 +9,11 @@ import { shuffleFamily } from "./combine/shuffle.js";
 import { constantFamily, noiseFamily } from "./controls.js";
 import type { Descriptor, DescriptorFamily } from "./descriptor.js";
 import { hogFamily } from "./hog.js";
+import { lbpFamily } from "./lbp.js";
 import { siftFamily } from "./sift.js";
 import { splitTargets } from "./split-targets.js";
 
-const FAMILIES: readonly DescriptorFamily[] = [siftFamily, hogFamily, constantFamily, noiseFamily];
+const FAMILIES: readonly DescriptorFamily[] = [siftFamily, hogFamily, lbpFamily, constantFamily, noiseFamily];
 
 /** Made of other targets: `NAME(TARGET,…)`. */
 const COMBINATIONS: readonly CombinationFamily[] = [concatFamily, pcaFamily, blurFamily, shuffleFamily];
