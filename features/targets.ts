@@ -8,12 +8,20 @@ import { pcaFamily } from "./combine/pca.js";
 import { shuffleFamily } from "./combine/shuffle.js";
 import { constantFamily, noiseFamily } from "./controls.js";
 import type { Descriptor, DescriptorFamily } from "./descriptor.js";
+import { gaborFamily } from "./gabor.js";
 import { hogFamily } from "./hog.js";
 import { lbpFamily } from "./lbp.js";
 import { siftFamily } from "./sift.js";
 import { splitTargets } from "./split-targets.js";
 
-const FAMILIES: readonly DescriptorFamily[] = [siftFamily, hogFamily, lbpFamily, constantFamily, noiseFamily];
+const FAMILIES: readonly DescriptorFamily[] = [
+  siftFamily,
+  hogFamily,
+  lbpFamily,
+  gaborFamily,
+  constantFamily,
+  noiseFamily,
+];
 
 /** Made of other targets: `NAME(TARGET,…)`. */
 const COMBINATIONS: readonly CombinationFamily[] = [concatFamily, pcaFamily, blurFamily, shuffleFamily];
