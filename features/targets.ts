@@ -7,6 +7,7 @@ import { concatFamily } from "./combine/concat.js";
 import { pcaFamily } from "./combine/pca.js";
 import { shuffleFamily } from "./combine/shuffle.js";
 import { constantFamily, noiseFamily } from "./controls.js";
+import { daisyFamily } from "./daisy.js";
 import type { Descriptor, DescriptorFamily } from "./descriptor.js";
 import { gaborFamily } from "./gabor.js";
 import { hogFamily } from "./hog.js";
@@ -17,6 +18,7 @@ import { splitTargets } from "./split-targets.js";
 const FAMILIES: readonly DescriptorFamily[] = [
   siftFamily,
   hogFamily,
+  daisyFamily,
   lbpFamily,
   gaborFamily,
   constantFamily,
