@@ -12,6 +12,8 @@ import type { Descriptor, DescriptorFamily } from "./descriptor.js";
 import { gaborFamily } from "./gabor.js";
 import { hogFamily } from "./hog.js";
 import { lbpFamily } from "./lbp.js";
+import { momentsFamily } from "./moments.js";
+import { opponentFamily } from "./opponent.js";
 import { siftFamily } from "./sift.js";
 import { splitTargets } from "./split-targets.js";
 
@@ -21,6 +23,8 @@ const FAMILIES: readonly DescriptorFamily[] = [
   daisyFamily,
   lbpFamily,
   gaborFamily,
+  momentsFamily,
+  opponentFamily,
   constantFamily,
   noiseFamily,
 ];
