@@ -8,12 +8,15 @@ import { pcaFamily } from "./combine/pca.js";
 import { shuffleFamily } from "./combine/shuffle.js";
 import { constantFamily, noiseFamily } from "./controls.js";
 import { daisyFamily } from "./daisy.js";
+import { dctFamily } from "./dct.js";
 import type { Descriptor, DescriptorFamily } from "./descriptor.js";
 import { gaborFamily } from "./gabor.js";
+import { haarFamily } from "./haar.js";
 import { hogFamily } from "./hog.js";
 import { lbpFamily } from "./lbp.js";
 import { momentsFamily } from "./moments.js";
 import { opponentFamily } from "./opponent.js";
+import { pixelsFamily } from "./pixels.js";
 import { siftFamily } from "./sift.js";
 import { splitTargets } from "./split-targets.js";
 
@@ -25,6 +28,9 @@ const FAMILIES: readonly DescriptorFamily[] = [
   gaborFamily,
   momentsFamily,
   opponentFamily,
+  dctFamily,
+  haarFamily,
+  pixelsFamily,
   constantFamily,
   noiseFamily,
 ];
