@@ -61,7 +61,7 @@ export interface TargetDescription {
  */
 export async function describeTarget(options: DescribeTargetOptions): Promise<TargetDescription> {
   const { source, grid, tokens: marked, outFolder } = options;
-  const descriptor = parseTarget(options.target);
+  const parsed = parseTarget(options.target);
   const outside = marked.find((token) => token.some((at) => !Number.isInteger(at) || at < 0 || at >= grid));
   if (outside !== undefined) {
     throw new UsageError(
@@ -71,7 +71,8 @@ export async function describeTarget(options: DescribeTargetOptions): Promise<Ta
   const sizePx = grid * TOKEN_PX;
   const image = await source.load(0, sizePx);
   const computing = { imageSizePx: sizePx, grid, batch: 1 };
-  const computer = await openFeatureComputer(await fitDescriptor(descriptor, source, computing), computing);
+  const descriptor = await fitDescriptor(parsed, source, computing);
+  const computer = await openFeatureComputer(descriptor, computing);
   let tokens: Float32Array;
   try {
     tokens = await computer.compute(image, 1);
