@@ -1,5 +1,6 @@
 /**
- * @file Dense HOG as the iREPA code uses it, as a tensor program. Owns the target strings `hog[:OPTIONS]`.
+ * @file Dense HOG as the iREPA code uses it, as a tensor program. Owns the target strings `hog[:OPTIONS]`, two of
+ * whose variants are files of their own.
  *
  * Dalal & Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005, in scikit-image's reading of it: central
  * differences, hard unsigned orientation bins, cells of ppc × ppc pixels, blocks of cb × cb cells one cell apart, L2-Hys. The
@@ -13,8 +14,13 @@ import tf from "@tensorflow/tfjs";
 import { ShapeError, UsageError } from "../data/errors.js";
 import { nearestName } from "../data/nearest.js";
 import { type BilinearTap, bilinearTaps } from "./bilinear.js";
+import { BLOCK_NORMS, type BlockNorm, normalizeBlocks } from "./block-norm.js";
+import { dalalHog } from "./dalal-hog.js";
 import type { DescriptorFamily, Grid, ProgramDescriptor } from "./descriptor.js";
 import { luma } from "./gray.js";
+import { resizeTokens } from "./resize-tokens.js";
+import { type OptionKind, parseOptions, targetName } from "./target-options.js";
+import { uocttiHog } from "./uoctti-hog.js";
 
 export interface HogOptions {
   /** Side of the grid that the block map is resized to; the tokens are then resized to the grid asked for. @default the grid asked for */
@@ -25,6 +31,10 @@ export interface HogOptions {
   readonly cellPx?: number;
   /** Side of a block in cells. @default 4 */
   readonly blockCells?: number;
+  /** scikit-image's norm of a block, and nothing behind it. @default L2-Hys, and then unit length */
+  readonly norm?: BlockNorm;
+  /** Square roots of the gray levels first: scikit-image's `transform_sqrt`. @default false */
+  readonly takesRoots?: boolean;
 }
 
 /** In target strings: `g16_d128_ppc2_cb4`, any of them, in any order. */
@@ -32,6 +42,13 @@ const FIELDS = { g: "grid", d: "dim", ppc: "cellPx", cb: "blockCells" } as const
 const DEFAULTS = { dim: 128, cellPx: 2, blockCells: 4 } as const;
 /** The largest number in a target string: beyond it there is no sensible image. */
 const MAX_FIELD = 4096;
+/** Options behind the fields of a target string, or instead of them. */
+const MORE_OPTIONS = {
+  norm: { kind: "choice", of: BLOCK_NORMS },
+  transform_sqrt: { kind: "switch" },
+} as const satisfies Record<string, OptionKind>;
+/** Variants with options of their own: the files of their names. */
+const VARIANTS = { dalal: dalalHog, uoctti: uocttiHog } as const;
 const BLOCK_EPS = 1e-10;
 const BLOCK_CLIP = 0.2;
 
@@ -41,11 +58,12 @@ const BLOCK_CLIP = 0.2;
  * Tokens are weighted means of up to four unit vectors: they are not of unit length themselves.
  *
  * @throws {UsageError} D that is not a multiple of the cells of a block.
- * @parity iREPA's `hog` encoder (scikit-image 0.26): 1e-7 on photographs. A pixel whose angle is within 1e-7 of a full half turn
+ * @parity iREPA's `hog` encoder, and with a norm scikit-image 0.26: 1e-7 on photographs. A pixel whose angle is within 1e-7 of a full half turn
  *   is lost there by a rounding of the remainder, and counted in the last bin here.
  */
 export function hog(options: HogOptions = {}): ProgramDescriptor {
   const { dim = DEFAULTS.dim, cellPx = DEFAULTS.cellPx, blockCells = DEFAULTS.blockCells, grid: ownGrid } = options;
+  const { norm, takesRoots = false } = options;
   const orientations = dim / blockCells ** 2;
   if (!Number.isInteger(orientations)) {
     throw new UsageError(`hog: d${dim} is not a multiple of cb² = ${blockCells ** 2}, the cells of a block`, {
@@ -60,7 +78,11 @@ export function hog(options: HogOptions = {}): ProgramDescriptor {
   ];
   const set = fields.flatMap(([key, value, byDefault]) => (value === byDefault ? [] : [`${key}${value}`]));
   return {
-    name: set.length === 0 ? "hog" : `hog:${set.join("_")}`,
+    name: targetName("hog", [
+      [set.join("_"), set.length > 0],
+      ["norm", norm],
+      ["transform_sqrt", takesRoots],
+    ]),
     dim,
     version: 1,
     summary: `HOG: ${orientations} orientations, cells of ${cellPx}×${cellPx} px, blocks of ${blockCells}×${blockCells} cells`,
@@ -74,7 +96,11 @@ export function hog(options: HogOptions = {}): ProgramDescriptor {
     program: (images, grid) =>
       tf.tidy(() => {
         const inner: Grid = ownGrid === undefined ? grid : [ownGrid, ownGrid];
-        return resizeTokens(hogTokens(images, inner, { orientations, cellPx, blockCells }), inner, grid);
+        return resizeTokens(
+          hogTokens(images, inner, { orientations, cellPx, blockCells, norm, takesRoots }),
+          inner,
+          grid,
+        );
       }),
   };
 }
@@ -83,14 +109,17 @@ interface Layout {
   readonly orientations: number;
   readonly cellPx: number;
   readonly blockCells: number;
+  readonly norm: BlockNorm | undefined;
+  readonly takesRoots: boolean;
 }
 
 function hogTokens(images: tf.Tensor4D, [rows, cols]: Grid, layout: Layout): tf.Tensor3D {
-  const { orientations, blockCells } = layout;
+  const { orientations, blockCells, norm, takesRoots } = layout;
   const [batch, height, width] = images.shape;
   const vertical = axisPlan(height, rows, layout);
   const horizontal = axisPlan(width, cols, layout);
-  const { across, down } = gradients(luma(images), vertical.pixels, horizontal.pixels);
+  const gray = takesRoots ? (tf.sqrt(luma(images)) as tf.Tensor3D) : luma(images);
+  const { across, down } = gradients(gray, vertical.pixels, horizontal.pixels);
 
   const magnitude = tf.sqrt(tf.add(tf.square(across), tf.square(down)));
   // Angle 0 has an infinite cotangent, whichever way it points.
@@ -121,13 +150,17 @@ function hogTokens(images: tf.Tensor4D, [rows, cols]: Grid, layout: Layout): tf.
   const dim = blockCells ** 2 * orientations;
   const blocks = tf.reshape(tf.transpose(tf.reshape(cells, split), [0, 3, 1, 4, 2, 5]), [batch * rows * cols, 4, dim]);
 
+  const weights = tf.tensor3d(blockWeights(vertical.taps, horizontal.taps), [1, rows * cols, 4]);
+  if (norm !== undefined) {
+    const normalized = tf.reshape(normalizeBlocks(tf.relu(blocks), norm), [batch, rows * cols, 4, dim]);
+    return tf.sum(tf.mul(normalized, tf.reshape(weights, [1, rows * cols, 4, 1])), 2);
+  }
   // L2-Hys, then the L2 norm; the second half of it and the bilinear weights are one factor of each block.
   const squares = tf.sum(tf.square(blocks), -1, true);
   const clipped = tf.minimum(tf.div(blocks, tf.sqrt(tf.add(squares, BLOCK_EPS))), BLOCK_CLIP);
   const clippedSquares = tf.sum(tf.square(clipped), -1); // [B·rows·cols, 4]
   const hysNorm = tf.sqrt(tf.add(clippedSquares, BLOCK_EPS));
   const unit = tf.maximum(tf.div(tf.sqrt(clippedSquares), hysNorm), 1e-12);
-  const weights = tf.tensor3d(blockWeights(vertical.taps, horizontal.taps), [1, rows * cols, 4]);
   const factor = tf.div(
     tf.mul(tf.reshape(tf.div(1, hysNorm), [batch, rows * cols, 4]), weights),
     tf.reshape(unit, [batch, rows * cols, 4]),
@@ -215,23 +248,6 @@ function blockWeights(vertical: readonly BilinearTap[], horizontal: readonly Bil
   );
 }
 
-/** Bilinear resize of a token grid to another. */
-function resizeTokens(tokens: tf.Tensor3D, from: Grid, to: Grid): tf.Tensor3D {
-  if (from[0] === to[0] && from[1] === to[1]) return tokens;
-  const [batch, , dim] = tokens.shape;
-  const matrix = (inputs: number, outputs: number): tf.Tensor => {
-    const values = new Float32Array(outputs * inputs);
-    for (const [i, { low, high, share }] of bilinearTaps(inputs, outputs).entries()) {
-      values[i * inputs + low]! += 1 - share;
-      values[i * inputs + high]! += share;
-    }
-    return tf.tensor3d(values, [1, outputs, inputs]);
-  };
-  const tall = tf.matMul(matrix(from[0], to[0]), tf.reshape(tokens, [batch, from[0], from[1] * dim]));
-  const wide = tf.matMul(matrix(from[1], to[1]), tf.reshape(tall, [batch * to[0], from[1], dim]));
-  return tf.reshape(wide, [batch, to[0] * to[1], dim]);
-}
-
 export const hogFamily: DescriptorFamily = {
   name: "hog",
   targets: [
@@ -245,24 +261,56 @@ export const hogFamily: DescriptorFamily = {
       summary: "HOG on a G×G grid: D/C² orientations, cells of P×P px, blocks of C×C cells; each may be left out",
       dim: "D",
     },
+    {
+      pattern: "hog:…,norm=l1|l1-sqrt|l2|l2-hys,transform_sqrt",
+      summary: "blocks with scikit-image's norm and no other; square roots of the gray levels first",
+      dim: "D",
+    },
+    {
+      pattern: "hog:dalal,cell=8,block=2,orientations=9,clip=0.2,linear",
+      summary:
+        "Dalal & Triggs: interpolated votes, one block at the centre of each cell, as OpenCV; linear: no square roots",
+      dim: "block² · orientations",
+    },
+    {
+      pattern: "hog:uoctti,cell=8,orientations=9",
+      summary: "Felzenszwalb et al.: signed and unsigned orientations and four texture energies, 31 numbers",
+      dim: "3 · orientations + 4",
+    },
   ],
   parse(text) {
     if (text === undefined) return hog();
-    const options: { -readonly [Key in keyof HogOptions]: HogOptions[Key] } = {};
-    for (const part of text.split("_")) {
-      const [, key = part, digits = ""] = /^([a-z]+)(\d+)$/.exec(part) ?? [];
-      const field = Object.hasOwn(FIELDS, key) ? FIELDS[key as keyof typeof FIELDS] : undefined;
-      const value = Number(digits);
-      if (field === undefined || !(value >= 1 && value <= MAX_FIELD)) {
-        const nearest = field === undefined ? nearestName(key, Object.keys(FIELDS)) : undefined;
-        throw new UsageError(
-          `target "hog:${text}": want fields gG, dD, ppcP and cbC joined by "_", each with a whole number of 1..${MAX_FIELD}, got "${part}"`,
-          { hint: nearest === undefined ? 'for example "hog:d144_ppc4"' : `did you mean "${nearest}"?` },
-        );
-      }
-      if (options[field] !== undefined) throw new UsageError(`target "hog:${text}": "${key}" is given twice`);
-      options[field] = value;
-    }
-    return hog(options);
+    const [first, ...rest] = text.split(",") as [string, ...string[]];
+    const more = rest.length === 0 ? undefined : rest.join(",");
+    if (Object.hasOwn(VARIANTS, first)) return VARIANTS[first as keyof typeof VARIANTS](more);
+    const hasFields = !first.includes("=") && !Object.hasOwn(MORE_OPTIONS, first);
+    const values = parseOptions("hog", hasFields ? more : text, MORE_OPTIONS);
+    const norm = values["norm"] as BlockNorm | undefined;
+    return hog({
+      ...(hasFields ? parseFields(first) : {}),
+      ...(norm === undefined ? {} : { norm }),
+      takesRoots: values["transform_sqrt"] === true,
+    });
   },
 };
+
+/** `g16_d128_ppc2_cb4`, any of them. */
+function parseFields(text: string): HogOptions {
+  const options: { -readonly [Key in (typeof FIELDS)[keyof typeof FIELDS]]?: number } = {};
+  for (const part of text.split("_")) {
+    const [, key = part, digits = ""] = /^([a-z]+)(\d+)$/.exec(part) ?? [];
+    const field = Object.hasOwn(FIELDS, key) ? FIELDS[key as keyof typeof FIELDS] : undefined;
+    const value = Number(digits);
+    if (field === undefined || !(value >= 1 && value <= MAX_FIELD)) {
+      const known = [...Object.keys(FIELDS), ...Object.keys(MORE_OPTIONS), ...Object.keys(VARIANTS)];
+      const nearest = field === undefined ? nearestName(key, known) : undefined;
+      throw new UsageError(
+        `target "hog:${text}": want fields gG, dD, ppcP and cbC joined by "_", each with a whole number of 1..${MAX_FIELD}, got "${part}"`,
+        { hint: nearest === undefined ? 'for example "hog:d144_ppc4"' : `did you mean "${nearest}"?` },
+      );
+    }
+    if (options[field] !== undefined) throw new UsageError(`target "hog:${text}": "${key}" is given twice`);
+    options[field] = value;
+  }
+  return options;
+}

@@ -17,7 +17,7 @@ export type OptionKind =
 export type OptionValues = Readonly<Record<string, number | string | true>>;
 
 /**
- * @param family what stands before the colon.
+ * @param family what stands before the options; with a colon in it, a variant, whose options follow a comma.
  * @param text   what stands behind it; undefined: no options.
  * @throws {UsageError} an option that is unknown, given twice, without a value, or with one that it does not take.
  */
@@ -27,13 +27,14 @@ export function parseOptions(
   kinds: Readonly<Record<string, OptionKind>>,
 ): OptionValues {
   const values: Record<string, number | string | true> = {};
+  const start = `${family}${family.includes(":") ? "," : ":"}`;
   for (const part of text === undefined ? [] : text.split(",").map((piece) => piece.trim())) {
     const equals = part.indexOf("=");
     const name = equals < 0 ? part : part.slice(0, equals);
     const given = equals < 0 ? undefined : part.slice(equals + 1);
     const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
     const refuse = (what: string, hint: string): never => {
-      throw new UsageError(`target "${family}:${text}": ${what}`, { hint });
+      throw new UsageError(`target "${start}${text}": ${what}`, { hint });
     };
     if (kind === undefined) {
       const known = Object.keys(kinds);
@@ -42,14 +43,14 @@ export function parseOptions(
       return refuse(
         `unknown option "${part}"; known: ${listed.join(", ")}`,
         nearest === undefined
-          ? `for example "${family}:${known[0]}"`
-          : `did you mean "${family}:${nearest}${given === undefined ? "" : `=${given}`}"?`,
+          ? `for example "${start}${known[0]}"`
+          : `did you mean "${start}${nearest}${given === undefined ? "" : `=${given}`}"?`,
       );
     }
     if (Object.hasOwn(values, name)) refuse(`"${name}" is given twice`, "once is enough");
     const value = readValue(kind, given);
     if (value === undefined)
-      refuse(`want ${usage(name, kind)}, got "${part}"`, `for example "${family}:${example(name, kind)}"`);
+      refuse(`want ${usage(name, kind)}, got "${part}"`, `for example "${start}${example(name, kind)}"`);
     else values[name] = value;
   }
   return values;

@@ -70,4 +70,36 @@ describe("hog", () => {
     await expect(describePictures(parseTarget("hog"), [picture(6, 64, () => 0)], [1, 4])).rejects.toThrow(ShapeError);
     expect(() => parseTarget("hog:d100")).toThrow(/multiple of cb² = 16.*for example d96/);
   });
+
+  test.each([
+    ["norm=l1", { norm: "L1" }],
+    ["norm=l1-sqrt", { norm: "L1-sqrt" }],
+    ["norm=l2", { norm: "L2" }],
+    ["norm=l2-hys", { norm: "L2-Hys" }],
+    ["norm=l2,transform_sqrt", { norm: "L2", transformSqrt: true }],
+    ["transform_sqrt", { transformSqrt: true }],
+  ] as const)("hog:d36_ppc8_cb2,%s equals scikit-image's definition", async (options, naive) => {
+    const pictures = [1, 2].map((seed) => randomPicture(seed, 48, 80));
+    const got = await describePictures(parseTarget(`hog:d36_ppc8_cb2,${options}`), pictures, [3, 5]);
+    const layout = { orientations: 9, cellPx: 8, blockCells: 2 };
+    const want = pictures.flatMap((image) => naiveHog(image, [3, 5], { ...layout, ...naive }));
+    expect(maxDifference(got, want)).toBeLessThan(5e-5);
+    const flat = await describePictures(parseTarget(`hog:d36_ppc8_cb2,${options}`), [picture(32, 32, () => 9)], [2, 2]);
+    expect(maxDifference(flat, new Float32Array(4 * 36))).toBe(0);
+  });
+
+  test("canonical names, and refusals that help", () => {
+    expect(parseTarget("hog:d128,transform_sqrt,norm=l1").name).toBe("hog:norm=l1,transform_sqrt");
+    expect(parseTarget("hog:norm=l2-hys").name).toBe("hog:norm=l2-hys");
+    expect(parseTarget("hog:cb2_d36,norm=l2").name).toBe("hog:d36_cb2,norm=l2");
+    expect(parseTarget("hog:dalal,cell=8,clip=0.3").name).toBe("hog:dalal,clip=0.3");
+    expect(parseTarget("hog:uoctti,orientations=9").name).toBe("hog:uoctti");
+    for (const name of ["hog:norm=l1,transform_sqrt", "hog:dalal,clip=0.3", "hog:uoctti,cell=4"]) {
+      expect(parseTarget(name).name).toBe(name);
+    }
+    expect(() => parseTarget("hog:norm=l3")).toThrow(/want norm=l1\|l1-sqrt\|l2\|l2-hys/);
+    expect(() => parseTarget("hog:d36_cb2,root")).toThrow(/unknown option "root"/);
+    expect(() => parseTarget("hog:dallal")).toThrow(/did you mean "dalal"/);
+    expect(() => parseTarget("hog:dalal,cels=4")).toThrow(/did you mean "hog:dalal,cell=4"/);
+  });
 });

@@ -5,16 +5,21 @@ export interface NaiveHogOptions {
   readonly orientations: number;
   readonly cellPx: number;
   readonly blockCells: number;
+  /** scikit-image's `block_norm`, without another norm behind it. @default L2-Hys, and each block's L2 norm behind it */
+  readonly norm?: "L1" | "L1-sqrt" | "L2" | "L2-Hys";
+  /** scikit-image's. */
+  readonly transformSqrt?: boolean;
 }
 
-/** scikit-image's `hog` with L2-Hys as its documentation reads, all blocks, then each block's L2 norm and a bilinear resize. */
+/** scikit-image's `hog` as its documentation reads, all blocks, and a bilinear resize. */
 export function naiveHog({ height, width, pixels }: Picture, grid: Grid, options: NaiveHogOptions): number[] {
-  const { orientations, cellPx, blockCells } = options;
+  const { orientations, cellPx, blockCells, norm: blockNorm, transformSqrt = false } = options;
   const f = Math.fround;
   const gray = Array.from({ length: height * width }, (_, i) => {
     const [r, g, b] = pixels.subarray(3 * i, 3 * i + 3);
     const sum = f(f(f(r! * f(0.2126)) + f(g! * f(0.7152))) + f(b! * f(0.0722)));
-    return Math.min(1, f(sum / 255));
+    const level = Math.min(1, f(sum / 255));
+    return transformSqrt ? f(Math.sqrt(level)) : level;
   });
   const [cellRows, cellCols] = [Math.floor(height / cellPx), Math.floor(width / cellPx)];
   const cells = Array.from({ length: cellRows * cellCols }, () => new Array<number>(orientations).fill(0));
@@ -42,7 +47,13 @@ export function naiveHog({ height, width, pixels }: Picture, grid: Grid, options
     for (let dy = 0; dy < blockCells; dy++) {
       for (let dx = 0; dx < blockCells; dx++) values.push(...cells[(row + dy) * cellCols + col + dx]!);
     }
+    const sum = values.reduce((a, b) => a + b) + 1e-5;
+    const length2 = Math.sqrt(values.reduce((a, b) => a + b * b, 0) + 1e-10);
+    if (blockNorm === "L1") return values.map((v) => v / sum);
+    if (blockNorm === "L1-sqrt") return values.map((v) => Math.sqrt(v / sum));
+    if (blockNorm === "L2") return values.map((v) => v / length2);
     const normalized = hys(values);
+    if (blockNorm === "L2-Hys") return normalized;
     const length = Math.max(Math.hypot(...normalized), 1e-12);
     return normalized.map((v) => v / length);
   });
