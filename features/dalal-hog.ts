@@ -24,6 +24,8 @@ const OPTIONS = {
   linear: { kind: "switch" },
 } as const satisfies Record<string, OptionKind>;
 
+/** OpenCV's order of the colours. */
+const BLUE_FIRST = [2, 1, 0];
 /** OpenCV's guards: times the numbers of a block before clipping, and after. */
 const [FIRST_EPS, SECOND_EPS] = [0.1, 1e-3];
 
@@ -38,7 +40,7 @@ interface Layout {
 /**
  * @param text what stands behind `hog:dalal,` in a target string.
  * @throws {UsageError} options that it does not know.
- * @parity OpenCV 5.0 on photographs: 1e-3, as it takes angles approximately. OpenCV orders the cells of a block by columns, wants blocks
+ * @parity OpenCV 4.14 on a photograph: 2e-4, as it takes angles approximately. OpenCV orders the cells of a block by columns, wants blocks
  *   inside the image, and centres the Gaussian half a pixel before the middle of the block: we follow it in the last alone.
  */
 export function dalalHog(text: string | undefined): ProgramDescriptor {
@@ -75,7 +77,7 @@ function dalalTokens(
   if (height < 3 || width < 3) {
     throw new ShapeError(`hog:dalal: want an image of 3 × 3 px or more, got ${height} × ${width}`);
   }
-  const { dx, dy } = strongestGradient(linear ? images : (tf.sqrt(images) as tf.Tensor4D));
+  const { dx, dy } = strongestGradient(linear ? images : (tf.sqrt(images) as tf.Tensor4D), BLUE_FIRST);
   const signed = orientationMaps(dx, dy, { orientations: 2 * orientations, shift: 0.5 });
   // Opposite directions are one unsigned orientation.
   const coefficients = Float32Array.from({ length: signed.maps.length * orientations }, (_, i) => {

@@ -3,13 +3,17 @@ import tf from "@tensorflow/tfjs";
 /**
  * The central differences of the colour channel whose gradient is longest, pixel by pixel.
  *
- * @param images [B,H,W,3].
- * @returns      to the right and downwards, [B,H,W] each; 0 on the two border lines of their own axis.
+ * @param images   [B,H,W,3].
+ * @param channels in which order: of equally long ones the first counts, and in whole numbers many are.
+ * @returns        to the right and downwards, [B,H,W] each; 0 on the two border lines of their own axis.
  */
-export function strongestGradient(images: tf.Tensor4D): { dx: tf.Tensor3D; dy: tf.Tensor3D } {
+export function strongestGradient(
+  images: tf.Tensor4D,
+  channels: readonly number[],
+): { dx: tf.Tensor3D; dy: tf.Tensor3D } {
   const [batch, height, width] = images.shape;
   let best: { dx: tf.Tensor; dy: tf.Tensor; square: tf.Tensor } | undefined;
-  for (const channel of [0, 1, 2]) {
+  for (const channel of channels) {
     const plane: tf.Tensor3D = tf.reshape(tf.slice(images, [0, 0, 0, channel], [-1, -1, -1, 1]), [
       batch,
       height,

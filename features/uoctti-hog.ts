@@ -25,6 +25,8 @@ const CLIP = 0.2;
 /** The published code's guard of the energies, and its weight of the texture: √(1/18). */
 const [ENERGY_EPS, TEXTURE] = [1e-4, 0.2357];
 
+/** The published code's order of the colours. */
+const RED_FIRST = [0, 1, 2];
 /** Gradients straight down tie between two of nine orientations: equal up to rounding errors is equal. */
 const TIE = 1e-6;
 
@@ -57,7 +59,7 @@ function uocttiTokens(images: tf.Tensor4D, grid: Grid, cell: number, orientation
   if (rows < 1 || cols < 1 || height < 3 || width < 3) {
     throw new ShapeError(`hog:uoctti: an image of ${height} × ${width} px has no cell of ${cell} px`);
   }
-  const { dx, dy } = strongestGradient(images);
+  const { dx, dy } = strongestGradient(images, RED_FIRST);
   const magnitude = tf.sqrt(tf.add(tf.square(dx), tf.square(dy)));
   const along = Array.from({ length: orientations }, (_, k) => {
     const angle = (Math.PI * k) / orientations;

@@ -1,10 +1,16 @@
 import type { Grid } from "../../features/descriptor.js";
 import type { Picture } from "./images.js";
 
-/** Per pixel, x[i+1] - x[i-1] of the channel with the longest gradient; 0 at the border of its own axis. */
-function strongest({ height, width, pixels }: Picture, level: (v: number) => number, y: number, x: number) {
+/** Per pixel, x[i+1] - x[i-1] of the channel with the longest gradient; 0 at the border of its own axis. Of equal ones the first. */
+function strongest(
+  { height, width, pixels }: Picture,
+  level: (v: number) => number,
+  order: readonly number[],
+  y: number,
+  x: number,
+) {
   const at = (row: number, col: number, c: number): number => level(pixels[(row * width + col) * 3 + c]!);
-  const all = [0, 1, 2].map((c) => ({
+  const all = order.map((c) => ({
     dx: x === 0 || x === width - 1 ? 0 : at(y, x + 1, c) - at(y, x - 1, c),
     dy: y === 0 || y === height - 1 ? 0 : at(y + 1, x, c) - at(y - 1, x, c),
   }));
@@ -32,7 +38,7 @@ export function naiveDalalHog(image: Picture, [rows, cols]: Grid, options: Naive
       for (let i = 0; i < side; i++) {
         for (let j = 0; j < side; j++) {
           if (top + i < 0 || top + i >= height || left + j < 0 || left + j >= width) continue;
-          const { dx, dy } = strongest(image, linear ? (v) => v : Math.sqrt, top + i, left + j);
+          const { dx, dy } = strongest(image, linear ? (v) => v : Math.sqrt, [2, 1, 0], top + i, left + j);
           const position = ((Math.atan2(dy, dx) + 2 * Math.PI) / Math.PI) * orientations - 0.5;
           const gaussian = Math.exp(-((i - side / 2) ** 2 + (j - side / 2) ** 2) / (2 * (side / 4) ** 2));
           for (let ci = 0; ci < block; ci++) {
@@ -67,7 +73,7 @@ export function naiveUocttiCells(image: Picture, cell: number, orientations: num
   );
   for (let y = 1; y < Math.min(height, rows * cell) - 1; y++) {
     for (let x = 1; x < Math.min(width, cols * cell) - 1; x++) {
-      const { dx, dy } = strongest(image, (v) => v, y, x);
+      const { dx, dy } = strongest(image, (v) => v, [0, 1, 2], y, x);
       let [best, bin] = [0, 0];
       for (let o = 0; o < orientations; o++) {
         const dot = Math.cos((Math.PI * o) / orientations) * dx + Math.sin((Math.PI * o) / orientations) * dy;
