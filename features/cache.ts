@@ -13,6 +13,7 @@ import {
 import type { Device } from "../src/compile/compile.js";
 import { openFeatureComputer } from "./compute-features.js";
 import { FIT_VERSION, fitDescriptor } from "./fit-descriptor.js";
+import { loadDescriptor } from "./load-descriptor.js";
 import { parseTarget } from "./targets.js";
 
 /** Pixels of a target image along one token, the encoders' patch. */
@@ -55,19 +56,20 @@ export interface Cached {
 /**
  * The features of a target, column `features` [T,D], computed unless they are cached whole.
  *
- * The key is a hash of everything that changes the bytes: images, target and its version, grid, mirroring, precision.
+ * The key is a hash of everything that changes the bytes: images, target, its version and files, grid, mirroring, precision.
  *
  * @throws {UsageError} an unknown target. @throws {CacheError} a damaged cache, by the name of the shard.
  */
 export async function cacheFeatures(options: CacheFeaturesOptions): Promise<Cached> {
   const { source, grid, dtype } = options;
-  const descriptor = parseTarget(options.target);
+  const descriptor = await loadDescriptor(parseTarget(options.target), { source, flips: options.flips });
   const sizePx = grid * PIXELS_PER_TOKEN;
   const meta = {
     kind: "features",
     target: descriptor.name,
     version: descriptor.version,
     grid,
+    ...(descriptor.fingerprint === undefined ? {} : { files: descriptor.fingerprint }),
     // The images that it is fitted to follow from the source, whose fingerprint is in the key.
     ...(descriptor.fit === undefined ? {} : { fitVersion: FIT_VERSION }),
     ...sourceMeta(options, sizePx),

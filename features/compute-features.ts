@@ -23,6 +23,7 @@ export async function openFeatureComputer(
       `features ${descriptor.name}: want sizes of 1 or more, got ${height} × ${width} px, ${cells.join(" × ")} tokens, batch ${batch}`,
     );
   }
+  if (descriptor.load !== undefined) return openFeatureComputer(await descriptor.load(), options);
   return "program" in descriptor ? compileProgram(descriptor, options) : descriptor.open(options);
 }
 

@@ -1,11 +1,12 @@
 import type tf from "@tensorflow/tfjs";
+import type { ImageSource } from "../data/image-source.js";
 import type { Device } from "../src/compile/compile.js";
 
 /** What every descriptor says of itself. */
 interface DescriptorFacts {
   /** Canonical target string: equal descriptors have equal names. Part of every cache key, and printed in reports. */
   readonly name: string;
-  /** D. */
+  /** D. NaN where only a file tells, before it is loaded. */
   readonly dim: number;
   /** Raised by every change of the values, so that no cache mixes two of them. */
   readonly version: number;
@@ -13,6 +14,17 @@ interface DescriptorFacts {
   readonly summary: string;
   /** How to read a token that is made of orientation histograms; for pictures. */
   readonly histograms?: OrientationHistograms;
+  /**
+   * Only for descriptors that are in files: the same, with what only the files tell.
+   *
+   * @param data what it will describe; absent: any images.
+   * @throws {DataError} a file that cannot be read. @throws {ShapeError} one that does not hold what is wanted.
+   */
+  readonly load?: (data?: DescribedData) => Promise<Descriptor>;
+  /** Only for descriptors that are in files, loaded: SHA-256 (hex) of the files. Part of every cache key. */
+  readonly fingerprint?: string;
+  /** Only for encoders with a class token: the same with α·CLS + (1 − α)·token for each token. */
+  readonly mixClassToken?: (alpha: number) => Descriptor;
   /**
    * Only for descriptors that must see images before they can be computed, such as `pca64(sift)`: the same descriptor, fitted.
    *
@@ -32,6 +44,13 @@ export interface OrientationHistograms {
   readonly firstDeg: number;
   /** Which way the angles of the bins rise, as seen in the picture. */
   readonly isClockwise: boolean;
+}
+
+/** The images that a descriptor is for. */
+export interface DescribedData {
+  readonly source: ImageSource;
+  /** Also mirrored. @default false */
+  readonly flips?: boolean;
 }
 
 /** A descriptor that is a tensor program: every device can compile it. The first choice. */
@@ -75,6 +94,8 @@ export interface FeatureComputerOptions {
 
 /** A descriptor ready for one image size and grid. Calls must not overlap. */
 export interface FeatureComputer {
+  /** What it has to resize or resample for this image size and grid, in one line, for reports. */
+  readonly note?: string;
   /**
    * @param images [count,H,W,3] RGB, uint8. Read only.
    * @param count  any number.

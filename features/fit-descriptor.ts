@@ -1,5 +1,6 @@
 import type { ImageSource } from "../data/image-source.js";
 import type { Descriptor, FeatureComputerOptions } from "./descriptor.js";
+import { loadDescriptor } from "./load-descriptor.js";
 
 /** Part of the cache keys of fitted descriptors: raised when other images are chosen. */
 export const FIT_VERSION = 1;
@@ -8,16 +9,18 @@ export const FIT_VERSION = 1;
 const FIT_IMAGES = 64;
 
 /**
- * A descriptor that can be computed: itself, or, where it has to see images first (`pca64(sift)`), fitted to 64 images of the data
- * set, evenly spaced and not mirrored. So it depends on nothing but descriptor, data set, size and grid.
+ * A descriptor that can be computed: itself, loaded where it is in a file, or, where it has to see images first (`pca64(sift)`),
+ * fitted to 64 images of the data set, evenly spaced and not mirrored. So it depends on nothing but descriptor, data set, size and
+ * grid.
  *
- * @throws {DataError} an image that cannot be read.
+ * @throws {DataError} an image or a file that cannot be read.
  */
 export async function fitDescriptor(
-  descriptor: Descriptor,
+  parsed: Descriptor,
   source: ImageSource,
   options: FeatureComputerOptions & { readonly imageSizePx: number },
 ): Promise<Descriptor> {
+  const descriptor = await loadDescriptor(parsed, { source });
   if (descriptor.fit === undefined) return descriptor;
   const count = Math.min(FIT_IMAGES, source.length);
   const { imageSizePx: sizePx } = options;

@@ -4,6 +4,7 @@ import { nearestName } from "../data/nearest.js";
 import { blurFamily } from "./combine/blur.js";
 import type { CombinationFamily } from "./combine/combination.js";
 import { concatFamily } from "./combine/concat.js";
+import { mixFamily } from "./combine/mix.js";
 import { pcaFamily } from "./combine/pca.js";
 import { shuffleFamily } from "./combine/shuffle.js";
 import { constantFamily, noiseFamily } from "./controls.js";
@@ -14,7 +15,9 @@ import { gaborFamily } from "./gabor.js";
 import { haarFamily } from "./haar.js";
 import { hogFamily } from "./hog.js";
 import { lbpFamily } from "./lbp.js";
+import { combineLoaded } from "./load-descriptor.js";
 import { momentsFamily } from "./moments.js";
+import { encoderFamily } from "./onnx/encoder.js";
 import { opponentFamily } from "./opponent.js";
 import { pixelsFamily } from "./pixels.js";
 import { siftFamily } from "./sift.js";
@@ -33,10 +36,11 @@ const FAMILIES: readonly DescriptorFamily[] = [
   pixelsFamily,
   constantFamily,
   noiseFamily,
+  encoderFamily,
 ];
 
 /** Made of other targets: `NAME(TARGET,…)`. */
-const COMBINATIONS: readonly CombinationFamily[] = [concatFamily, pcaFamily, blurFamily, shuffleFamily];
+const COMBINATIONS: readonly CombinationFamily[] = [concatFamily, pcaFamily, blurFamily, mixFamily, shuffleFamily];
 
 /**
  * The descriptor that a target string names, such as `sift`, `hog:d144_ppc4` or `pca64(concat(sift,hog))`.
@@ -72,13 +76,26 @@ function parseCombination(target: string, head: string, rest: string): Descripto
   if (more.length > 0 || !whole!.endsWith(")")) {
     throw new UsageError(`target "${target}": wanted one target that ends with ")"`, { hint: `${head}(…)` });
   }
-  const list = rest.trimEnd().slice(0, -1);
+  const { list, options } = takeOptions(rest.trimEnd().slice(0, -1), family.options ?? []);
   const parts = list.trim() === "" ? [] : splitTargetList(list).map(parseTarget);
   try {
-    return family.combine(number!, parts);
+    return combineLoaded(parts, (loaded) => family.combine(number!, loaded, options));
   } catch (error) {
     if (error instanceof DescryError) throw new UsageError(`target "${target}": ${error.message}`, { cause: error });
     throw error;
+  }
+}
+
+/** What a combination takes as `NAME=VALUE` at the end of its list, and the targets before that. */
+function takeOptions(text: string, names: readonly string[]): { list: string; options: Map<string, string> } {
+  const options = new Map<string, string>();
+  let list = text;
+  for (;;) {
+    const [, before, name, value] = /^(.*),\s*([a-z]+)=([^,()]*)$/s.exec(list) ?? [];
+    if (name === undefined || !names.includes(name)) return { list, options };
+    if (options.has(name)) throw new UsageError(`"${text}": "${name}" is given twice`);
+    options.set(name, value!.trim());
+    list = before!;
   }
 }
 

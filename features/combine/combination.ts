@@ -10,11 +10,14 @@ export interface CombinationFamily {
   readonly name: string;
   /** How its target strings look, for listings. */
   readonly targets: readonly { readonly pattern: string; readonly summary: string; readonly dim: string }[];
+  /** Names that it takes as `NAME=VALUE` behind its parts. */
+  readonly options?: readonly string[];
   /**
    * @param number what stands between the name and the parenthesis, such as the 64 of `pca64(sift)`; empty when nothing does.
-   * @throws {UsageError} a number or parts that it does not take.
+   * @param parts  may be loaded or not: of those that are not, `dim` may be NaN.
+   * @throws {UsageError} a number, parts or options that it does not take.
    */
-  combine(number: string, parts: readonly Descriptor[]): Descriptor;
+  combine(number: string, parts: readonly Descriptor[], options: ReadonlyMap<string, string>): Descriptor;
 }
 
 /** The tokens of some images. */
@@ -49,6 +52,7 @@ export function mapTokens(
       const computer = await openFeatureComputer(part, options);
       const grid = pair(options.grid);
       return {
+        ...(computer.note !== undefined && { note: computer.note }),
         async compute(images, count) {
           return map({ tokens: await computer.compute(images, count), images, count, grid, options });
         },

@@ -35,7 +35,9 @@ function concat(parts: readonly Descriptor[]): OpenedDescriptor {
         await dispose();
         throw error;
       }
+      const notes = computers.flatMap(({ note }, p) => (note === undefined ? [] : [`${parts[p]!.name}: ${note}`]));
       return {
+        ...(notes.length > 0 && { note: notes.join("; ") }),
         dispose,
         async compute(images, count) {
           const tokens: Float32Array[] = [];

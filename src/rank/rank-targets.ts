@@ -9,6 +9,7 @@ import { centreDisc } from "../../features/centre-disc.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
 import type { Descriptor } from "../../features/descriptor.js";
 import { fitDescriptor } from "../../features/fit-descriptor.js";
+import { loadDescriptor } from "../../features/load-descriptor.js";
 import { openNormalizer } from "../../features/open-normalizer.js";
 import { spatialMetrics } from "../../features/spatial-metrics.js";
 import { parseTarget } from "../../features/targets.js";
@@ -74,9 +75,11 @@ export interface Ranking {
  */
 export async function rankTargets(options: RankOptions): Promise<Ranking> {
   const { source, grid, alpha, by, seed, masks } = options;
-  const descriptors = parseDistinct(options.targets);
+  const parsed = parseDistinct(options.targets);
   if (!Number.isInteger(grid) || grid < 2) throw new UsageError(`rank: wanted a grid of 2 or more, got ${grid}`);
   if (!(alpha >= 0 && alpha <= 1)) throw new UsageError(`rank: wanted an alpha between 0 and 1, got ${alpha}`);
+  const descriptors: Descriptor[] = [];
+  for (const descriptor of parsed) descriptors.push(await loadDescriptor(descriptor, { source }));
   const foregrounds = await foregroundsOf(options);
 
   const rows: Omit<RankRow, "rank">[] = [];

@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import type { RowStore } from "../../../data/row-store.js";
-import { parseTarget } from "../../../features/targets.js";
 import { trainArm } from "../../train/train-arm.js";
 import { type FeaturesRecord, openCachedStore, readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
@@ -74,11 +73,12 @@ function openTarget({ targets }: FeaturesRecord, target: string) {
 }
 
 function alignmentOf(align: AlignConfig, store: RowStore) {
-  const { target, projector, kernel, spatialNorm, coefficient, depth, projectorWidth } = align;
+  const { projector, kernel, spatialNorm, coefficient, depth, projectorWidth } = align;
+  const dim = store.header.columns["features"]!.shape[1]!; // [T,D]
   return {
     projector: { type: projector, width: projectorWidth, ...(kernel === null ? {} : { kernel }) },
     alignDepth: depth,
-    target: { store, dim: parseTarget(target).dim, coefficient, ...(spatialNorm === null ? {} : { spatialNorm }) },
+    target: { store, dim, coefficient, ...(spatialNorm === null ? {} : { spatialNorm }) },
   };
 }
 
