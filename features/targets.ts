@@ -20,6 +20,7 @@ import { momentsFamily } from "./moments.js";
 import { encoderFamily } from "./onnx/encoder.js";
 import { opponentFamily } from "./opponent.js";
 import { pixelsFamily } from "./pixels.js";
+import { selfsimFamily } from "./selfsim.js";
 import { siftFamily } from "./sift.js";
 import { splitTargets } from "./split-targets.js";
 
@@ -33,6 +34,7 @@ const FAMILIES: readonly DescriptorFamily[] = [
   opponentFamily,
   dctFamily,
   haarFamily,
+  selfsimFamily,
   pixelsFamily,
   constantFamily,
   noiseFamily,
