@@ -1,6 +1,8 @@
 /** @file The registry of alignment targets: a descriptor is one file of this folder and one line here. */
 import { DescryError, UsageError } from "../data/errors.js";
 import { nearestName } from "../data/nearest.js";
+import { akazeFamily } from "./akaze.js";
+import { briskFamily } from "./brisk.js";
 import { blurFamily } from "./combine/blur.js";
 import type { CombinationFamily } from "./combine/combination.js";
 import { concatFamily } from "./combine/concat.js";
@@ -14,11 +16,13 @@ import type { Descriptor, DescriptorFamily } from "./descriptor.js";
 import { gaborFamily } from "./gabor.js";
 import { haarFamily } from "./haar.js";
 import { hogFamily } from "./hog.js";
+import { kazeFamily } from "./kaze.js";
 import { lbpFamily } from "./lbp.js";
 import { combineLoaded } from "./load-descriptor.js";
 import { momentsFamily } from "./moments.js";
 import { encoderFamily } from "./onnx/encoder.js";
 import { opponentFamily } from "./opponent.js";
+import { orbFamily } from "./orb.js";
 import { pixelsFamily } from "./pixels.js";
 import { selfsimFamily } from "./selfsim.js";
 import { siftFamily } from "./sift.js";
@@ -36,6 +40,10 @@ const FAMILIES: readonly DescriptorFamily[] = [
   haarFamily,
   selfsimFamily,
   pixelsFamily,
+  orbFamily,
+  briskFamily,
+  akazeFamily,
+  kazeFamily,
   constantFamily,
   noiseFamily,
   encoderFamily,
