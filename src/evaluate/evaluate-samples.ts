@@ -6,10 +6,11 @@ import { writeFileAtomic } from "../../data/atomic.js";
 import { DataError, NumericError } from "../../data/errors.js";
 import { readNpz } from "../../data/npz.js";
 import type { FeatureMatrix } from "./feature-matrix.js";
-import { type FeatureNetwork, type NetworkOutput, openFeatureNetwork } from "./feature-network.js";
+import type { FeatureNetwork, NetworkOutput } from "./feature-network.js";
 import { frechetDistance, type Gaussian, gaussianOf } from "./frechet-distance.js";
 import { inceptionScore } from "./inception-score.js";
 import { KID_SUBSETS, kernelDistance, kidSubsetSize } from "./kid.js";
+import { openFeatureNetwork } from "./open-feature-network.js";
 import { precisionRecall } from "./precision-recall.js";
 import { type ImageBatch, openReference, type Reference, type ReferencePool } from "./reference-pool.js";
 

@@ -1,13 +1,9 @@
 /**
- * @file What the generation metrics look through: a network that turns images into features, and how one is named.
+ * @file What the generation metrics look through: a network that turns images into features.
  *
  * The Inception network of published FIDs is not part of this project, so every network here is a proxy: its numbers compare the arms
  * of an experiment with each other, and never with a paper.
  */
-import { parseNetworkName, RANDOM_VGG } from "./network-name.js";
-import { openOnnxNetwork } from "./networks/onnx-network.js";
-import { openRandomVgg } from "./networks/random-vgg.js";
-
 /** What a network gives for a batch of images. */
 export interface NetworkOutput {
   /** [n, dim] */
@@ -46,9 +42,4 @@ export interface FeatureNetwork {
 export interface NetworkOptions {
   /** Threads of one operator; 0 or absent: all that the process may use. */
   readonly threads?: number;
-}
-
-/** @throws {UsageError} a name that is not known, or options that are not. @throws {DataError} a model that cannot be read. */
-export async function openFeatureNetwork(name: string, options: NetworkOptions = {}): Promise<FeatureNetwork> {
-  return parseNetworkName(name) === RANDOM_VGG ? openRandomVgg(options) : openOnnxNetwork(name, options);
 }

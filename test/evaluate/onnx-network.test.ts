@@ -5,8 +5,8 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataError, ShapeError, UsageError } from "../../data/errors.js";
 import { openModel } from "../../src/compile/session.js";
-import { openFeatureNetwork } from "../../src/evaluate/feature-network.js";
 import { parseOnnxNetwork } from "../../src/evaluate/network-name.js";
+import { openFeatureNetwork } from "../../src/evaluate/open-feature-network.js";
 import { smoothImages } from "./support.js";
 import { tinyOnnx } from "./tiny-onnx.js";
 

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UsageError } from "../../data/errors.js";
 import { randomStream } from "../../data/random.js";
-import { type FeatureNetwork, openFeatureNetwork } from "../../src/evaluate/feature-network.js";
+import type { FeatureNetwork } from "../../src/evaluate/feature-network.js";
 import { frechetDistance, gaussianOf } from "../../src/evaluate/frechet-distance.js";
 import { maximumMeanDiscrepancy } from "../../src/evaluate/kid.js";
+import { openFeatureNetwork } from "../../src/evaluate/open-feature-network.js";
 import { noisy, smoothImages } from "./support.js";
 
 const SIZE = 32;

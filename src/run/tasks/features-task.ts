@@ -2,8 +2,10 @@ import path from "node:path";
 import type { ImageSource } from "../../../data/image-source.js";
 import { openImageSource } from "../../../data/open-source.js";
 import { cacheFeatures, cacheImages } from "../../../features/cache.js";
-import { openFeatureNetwork } from "../../evaluate/feature-network.js";
+import { loadDescriptor } from "../../../features/load-descriptor.js";
+import { parseTarget } from "../../../features/targets.js";
 import { RANDOM_VGG } from "../../evaluate/network-name.js";
+import { openFeatureNetwork } from "../../evaluate/open-feature-network.js";
 import { writeTargetPictures } from "../../report/target-picture.js";
 import { checkCounts } from "../check-experiment.js";
 import { type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
@@ -86,9 +88,13 @@ export async function featuresTask(
 }
 
 /** What later steps would stumble over, as far as it can be known with the images open: better now than after the training. */
-async function checkBeforehand(experiment: Experiment, { name, length }: ImageSource): Promise<void> {
+async function checkBeforehand(experiment: Experiment, source: ImageSource): Promise<void> {
+  const { name, length } = source;
   const origin = { file: experiment.name, locate: () => experiment.name };
   checkCounts(experiment, { count: length, said: `the ${length} images of ${name}` }, origin);
+  for (const target of targetsOf(experiment.arms)) {
+    await loadDescriptor(parseTarget(target), { source, flips: experiment.data.flips });
+  }
   const { network } = experiment.evaluate;
   if (network !== RANDOM_VGG) await (await openFeatureNetwork(network)).dispose();
 }
