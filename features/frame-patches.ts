@@ -18,29 +18,28 @@ export function framePatches(
   samples: number,
 ): tf.Tensor3D {
   const [batch, height, width] = gray.shape;
-  const line = Float32Array.from({ length: samples }, (_, k) => scalePx * patchCoordinate(k, samples));
-  const [down, across] = [tf.tensor(line, [1, 1, samples, 1, 1]), tf.tensor(line, [1, 1, 1, 1, samples])];
   const perCell = (x: tf.Tensor): tf.Tensor => tf.reshape(x, [batch, rows, 1, cols, 1]);
   const [cos, sin] = [perCell(tf.cos(angles)), perCell(tf.sin(angles))];
-  /** Whole pixel before the sample, and how far it is from there. [B,rows,P,cols,P] each. */
-  const axis = (offset: tf.Tensor, sizePx: number, centres: tf.Tensor) => {
-    const scaled = tf.add(tf.mul(offset, sizePx / (sizePx - 1)), centres);
-    const position = tf.clipByValue(scaled, 0, sizePx - 1);
-    const low = tf.minimum(tf.floor(position), sizePx - 2);
+  /** Whole pixel before the sample, and how far it is from there, [B,rows,P,cols,P] each. */
+  const axis = (sizePx: number, cells: number, isAcross: boolean) => {
+    const line = Float32Array.from(
+      { length: samples },
+      (_, k) => (scalePx * patchCoordinate(k, samples) * sizePx) / (sizePx - 1),
+    );
+    const centres = Float32Array.from({ length: cells }, (_, cell) =>
+      samplingPosition(((cell + 0.5) * sizePx) / cells, sizePx),
+    );
+    const centre = tf.tensor(centres, isAcross ? [1, 1, 1, cells, 1] : [1, cells, 1, 1, 1]);
+    const across = tf.mul(tf.tensor(line, [1, 1, 1, 1, samples]), isAcross ? cos : tf.neg(sin));
+    const down = tf.mul(tf.tensor(line, [1, 1, samples, 1, 1]), isAcross ? sin : cos);
+    // Just below the last pixel, so that it has a neighbour.
+    const last = (sizePx - 1) * (1 - 2 ** -23);
+    const position = tf.clipByValue(tf.add(tf.add(across, centre), down), 0, last);
+    const low = tf.floor(position);
     return { low, share: tf.sub(position, low) };
   };
-  const centres = (sizePx: number, cells: number): Float32Array =>
-    Float32Array.from({ length: cells }, (_, cell) => samplingPosition(((cell + 0.5) * sizePx) / cells, sizePx));
-  const x = axis(
-    tf.add(tf.mul(cos, across), tf.mul(sin, down)),
-    width,
-    tf.tensor(centres(width, cols), [1, 1, 1, cols, 1]),
-  );
-  const y = axis(
-    tf.sub(tf.mul(cos, down), tf.mul(sin, across)),
-    height,
-    tf.tensor(centres(height, rows), [1, rows, 1, 1, 1]),
-  );
+  const x = axis(width, cols, true);
+  const y = axis(height, rows, false);
   const first = tf.tensor(
     Int32Array.from({ length: batch }, (_, image) => image * height * width),
     [batch, 1, 1, 1, 1],
@@ -49,10 +48,15 @@ export function framePatches(
   const index = tf.add(tf.cast(tf.add(tf.mul(y.low, width), x.low), "int32"), first) as tf.Tensor;
   const flat = tf.reshape(gray, [-1]);
   const reachable = batch * height * width - width - 1;
-  // The neighbours of a pixel are the pixel itself in a list that starts later.
-  const read = (offset: number): tf.Tensor => tf.gather(tf.slice(flat, [offset], [reachable]), index);
+  // A pixel and the three neighbours that a sample lies between, side by side: one gather of four numbers costs no more than one of one.
+  const quads = tf.stack(
+    [0, 1, width, width + 1].map((offset) => tf.slice(flat, [offset], [reachable])),
+    1,
+  );
+  const samplesOf = tf.transpose(tf.gather(quads, tf.reshape(index, [-1]))); // [4, B·rows·P·cols·P]
+  const corner = (i: number): tf.Tensor => tf.reshape(tf.slice(samplesOf, [i, 0], [1, -1]), index.shape);
   const mixed = (from: tf.Tensor, to: tf.Tensor, share: tf.Tensor): tf.Tensor =>
     tf.add(from, tf.mul(tf.sub(to, from), share));
-  const patches = mixed(mixed(read(0), read(1), x.share), mixed(read(width), read(width + 1), x.share), y.share);
+  const patches = mixed(mixed(corner(0), corner(1), x.share), mixed(corner(2), corner(3), x.share), y.share);
   return tf.reshape(patches, [batch, rows * samples, cols * samples]);
 }
