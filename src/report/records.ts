@@ -102,6 +102,8 @@ const targetSchema = z.object({
   /** Alpha of the spatial normalization, null without. */
   spatialNorm: finite().nullable(),
   dim: z.int().min(1),
+  /** What was resized or resampled for this grid; absent where nothing was. */
+  note: z.string().optional(),
   /** Share of the variance that the three colours show, mean over images. */
   explained: measured(),
   metrics: z.object({ lds: measured(), cds: measured(), srss: measured(), rmsc: measured() }),

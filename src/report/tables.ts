@@ -232,8 +232,8 @@ export function targetsTable({ targets, protocol }: TargetsRecord): Html {
 <caption>Spatial structure of the targets: ${protocol}. In the iREPA paper more structure goes with better generation.</caption>
 <thead><tr><th scope="col" class="first">Target</th><th scope="col">Channels</th>${columns.map(([, label, meaning]) => html`<th scope="col"><abbr title="${meaning}">${label}</abbr></th>`)}<th scope="col">Variance shown<small>by three colours</small></th></tr></thead>
 <tbody>${targets.map(
-    ({ target, spatialNorm, dim, metrics, explained }) =>
-      html`<tr><th scope="row"><span class="name">${targetLabel(target, spatialNorm)}</span></th><td>${dim}</td>${columns.map(
+    ({ target, spatialNorm, dim, note, metrics, explained }) =>
+      html`<tr><th scope="row"><span class="name">${targetLabel(target, spatialNorm)}</span>${note === undefined ? "" : html`<small>${note}</small>`}</th><td>${dim}</td>${columns.map(
         ([key]) => {
           const value = metrics[key];
           return html`<td>${value === null ? html`<span class="none">not measured</span>` : exact(value, value.toFixed(3).replace("-", "−"))}</td>`;

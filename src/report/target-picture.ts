@@ -45,6 +45,8 @@ interface TokenSet {
   readonly target: string;
   readonly spatialNorm: number | null;
   readonly dim: number;
+  /** Of the computer. */
+  readonly note?: string;
   /** [images, G², D] */
   readonly tokens: Float32Array;
 }
@@ -106,6 +108,7 @@ export async function writeTargetPictures(options: TargetPictureOptions): Promis
       target: set.target,
       spatialNorm: set.spatialNorm,
       dim: set.dim,
+      ...(set.note === undefined ? {} : { note: set.note }),
       explained: mean(explained),
       metrics: meanMetrics(set, imageIndices.length, grid),
       pictures,
@@ -162,7 +165,8 @@ async function tokenSets(target: string, images: Uint8Array, options: TargetPict
     await computer.dispose();
   }
   const dim = tokens.length / (count * grid * grid);
-  const plain: TokenSet = { target: descriptor.name, spatialNorm: null, dim, tokens };
+  const { note } = computer;
+  const plain = { target: descriptor.name, spatialNorm: null, dim, ...(note === undefined ? {} : { note }), tokens };
   if (spatialNorm === undefined) return [plain];
   const normalizer = await openNormalizer({ tokens: grid * grid, dim, batch: count, alpha: spatialNorm, ...engine });
   try {

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import sharp from "sharp";
@@ -13,6 +13,7 @@ import { readRun } from "../../src/report/read-run.js";
 import { similarityMap, tokenAt } from "../../src/report/similarity-map.js";
 import { writeTargetPictures } from "../../src/report/target-picture.js";
 import { renderReport } from "../../src/report/write-report.js";
+import { tinyEncoder } from "../features/tiny-encoder.js";
 import { findAll, parseHtml } from "./check-html.js";
 import { temporaryFolder, writeRun } from "./fixture.js";
 
@@ -221,6 +222,22 @@ describe("writeTargetPictures", () => {
     // Two tokens a side have no pair at Manhattan distance 6.
     expect(sift!.metrics.lds).toBeNull();
     expect(sift!.metrics.srss).toBeNull();
+  });
+
+  test("the report says what an encoder's images and tokens were resized to", async () => {
+    const run = await writeRun();
+    const model = path.join(temporaryFolder(), "tiny.onnx");
+    writeFileSync(model, tinyEncoder("batch", 8));
+    const { targets } = await writeTargetPictures({
+      source: memorySource([noisePicture(SIZE, "a")], SIZE),
+      targets: [`onnx:${model}#map?mean=0&std=1`, "hog"],
+      grid: GRID,
+      imageIndices: [0],
+      outFolder: path.join(run, "targets"),
+    });
+    const note = "images of 64 px resized to 8 px (bicubic), 2×4 tokens resampled to 4×4 (bilinear)";
+    expect(targets.map((target) => target.note)).toEqual([note, undefined]);
+    expect(await renderReport([await readRun(run)])).toContain(`<small>${note}</small>`);
   });
 
   const golden = path.resolve(import.meta.dirname, "../../../shared/golden");
