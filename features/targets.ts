@@ -8,6 +8,7 @@ import type { CombinationFamily } from "./combine/combination.js";
 import { concatFamily } from "./combine/concat.js";
 import { mixFamily } from "./combine/mix.js";
 import { pcaFamily } from "./combine/pca.js";
+import { pyramidFamily } from "./combine/pyramid.js";
 import { shuffleFamily } from "./combine/shuffle.js";
 import { constantFamily, noiseFamily } from "./controls.js";
 import { daisyFamily } from "./daisy.js";
@@ -50,7 +51,14 @@ const FAMILIES: readonly DescriptorFamily[] = [
 ];
 
 /** Made of other targets: `NAME(TARGET,…)`. */
-const COMBINATIONS: readonly CombinationFamily[] = [concatFamily, pcaFamily, blurFamily, mixFamily, shuffleFamily];
+const COMBINATIONS: readonly CombinationFamily[] = [
+  concatFamily,
+  pyramidFamily,
+  pcaFamily,
+  blurFamily,
+  mixFamily,
+  shuffleFamily,
+];
 
 /**
  * The descriptor that a target string names, such as `sift`, `hog:d144_ppc4` or `pca64(concat(sift,hog))`.
