@@ -1,6 +1,7 @@
 import { renderSpec } from "../report/charts.js";
 import { RANK_METRICS } from "./metrics.js";
 import type { Ranking } from "./rank-targets.js";
+import { targetLabels } from "./target-labels.js";
 
 const AS_IS = { colour: "#0067b1", shape: "circle" };
 const NORMALIZED = { colour: "#c44d00", shape: "diamond" };
@@ -12,14 +13,18 @@ const PANEL_PX = 190;
  * before and after spatial normalization with their intervals.
  */
 export async function rankChart({ rows, alpha, by }: Ranking): Promise<string> {
-  const order = rows.filter(({ spatialNorm }) => spatialNorm === null).map(({ target }) => target);
+  const names = rows.filter(({ spatialNorm }) => spatialNorm === null).map(({ target }) => target);
+  const order = targetLabels(names);
+  const labelOf = (target: string) => order[names.indexOf(target)]!;
   const kinds = ["as they are", `after spatial normalization, alpha ${alpha}`];
   // A small grid has no distant tokens: a metric without a value gets no panel.
   const measured = RANK_METRICS.filter(({ key }) => rows.some(({ metrics }) => metrics[key].mean !== null));
   const panels = measured.map(({ key, short }, panel) => {
     const values = rows.flatMap(({ target, spatialNorm, metrics }) => {
       const { mean, low, high } = metrics[key];
-      return mean === null ? [] : [{ target, kind: kinds[spatialNorm === null ? 0 : 1], mean, low, high }];
+      return mean === null
+        ? []
+        : [{ target: labelOf(target), kind: kinds[spatialNorm === null ? 0 : 1], mean, low, high }];
     });
     const y = {
       field: "target",

@@ -1,6 +1,7 @@
 import type { Estimate } from "./bootstrap-mean.js";
 import { RANK_METRICS } from "./metrics.js";
 import type { Ranking, RankRow } from "./rank-targets.js";
+import { targetLabels } from "./target-labels.js";
 
 /**
  * A ranking as aligned text: the targets as they are, then normalized, and below what was measured. `±` is half the width of the
@@ -9,7 +10,10 @@ import type { Ranking, RankRow } from "./rank-targets.js";
 export function formatRankingTable(ranking: Ranking): string {
   const { rows, images, source, grid, sizePx, alpha, by, foreground, bootstrap } = ranking;
   const header = ["", "target", "D", ...RANK_METRICS.map(({ short, key }) => (key === by ? `${short} ↓` : short))];
-  const cells = rows.map((row) => [String(row.rank), row.target, String(row.dim), ...estimatesOf(row)]);
+  const names = rows.filter(({ spatialNorm }) => spatialNorm === null).map(({ target }) => target);
+  const labels = targetLabels(names);
+  const labelOf = ({ target }: RankRow) => labels[names.indexOf(target)]!;
+  const cells = rows.map((row) => [String(row.rank), labelOf(row), String(row.dim), ...estimatesOf(row)]);
   const widths = header.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>
     row.map((cell, i) => (i === 1 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ");
