@@ -27,11 +27,19 @@ export async function openFeatureComputer(
   return "program" in descriptor ? compileProgram(descriptor, options) : descriptor.open(options);
 }
 
+/**
+ * Pixels that a processor describes at once, about those of one 256×256 image: what a program keeps between two operators then stays
+ * in its caches. Measured: 16 images at once cost 1.3 to 1.5 times as much an image as one.
+ */
+const PIXELS_AT_ONCE = 256 ** 2;
+
 async function compileProgram(
   descriptor: ProgramDescriptor,
-  { imageSizePx, grid, batch, device = "cpu", threads = 0 }: FeatureComputerOptions,
+  { imageSizePx, grid, batch: wanted, device = "cpu", threads = 0 }: FeatureComputerOptions,
 ): Promise<FeatureComputer> {
   const [height, width] = pair(imageSizePx);
+  const fitting = Math.max(1, Math.floor(PIXELS_AT_ONCE / (height * width)));
+  const batch = device === "cpu" ? Math.min(wanted, fitting) : wanted;
   const cells = pair(grid);
   const shape = [batch, height, width, 3];
   const compiled = await compileFunction(

@@ -29,8 +29,14 @@ interface DescriptorFacts {
    * Only for descriptors that must see images before they can be computed, such as `pca64(sift)`: the same descriptor, fitted.
    *
    * @param images [count,H,W,3] RGB, uint8. Read only.
+   * @param rows   as of {@link FeatureComputer.compute}.
    */
-  readonly fit?: (images: Uint8Array, count: number, options: FeatureComputerOptions) => Promise<Descriptor>;
+  readonly fit?: (
+    images: Uint8Array,
+    count: number,
+    options: FeatureComputerOptions,
+    rows?: readonly number[],
+  ) => Promise<Descriptor>;
 }
 
 /** A token of orientation histograms, one a cell: channel = (cell row · cells + cell column) · orientations + bin. */
@@ -84,7 +90,7 @@ export interface FeatureComputerOptions {
   readonly imageSizePx: number | readonly [height: number, width: number];
   /** Tokens a side, or [rows, cols]. */
   readonly grid: number | Grid;
-  /** Images that go through a compiled program at once. */
+  /** Images that come at a time. On a GPU they go through a compiled program at once; a processor takes what fits its caches. */
   readonly batch: number;
   /** @default "cpu" */
   readonly device?: Device;
@@ -99,10 +105,12 @@ export interface FeatureComputer {
   /**
    * @param images [count,H,W,3] RGB, uint8. Read only.
    * @param count  any number.
+   * @param rows   which images of the data set these are, + its length for the mirror image: only features that were computed
+   *   elsewhere are found by it.
    * @returns      [count,T,D] float32, the caller's.
    * @throws {ShapeError} another number of bytes.
    */
-  compute(images: Uint8Array, count: number): Promise<Float32Array>;
+  compute(images: Uint8Array, count: number, rows?: readonly number[]): Promise<Float32Array>;
   dispose(): Promise<void>;
 }
 
