@@ -68,11 +68,45 @@ const ALIGNMENT = 64;
 /** Deflate cannot shrink more than this; a larger claim comes from a damaged directory. */
 const MAX_DEFLATE_RATIO = 1032;
 const U32_MAX = 0xffffffff;
+/** Of an npy header of version 1; plain arrays need no longer one. */
+const MAX_HEADER_BYTES = 10 + 0xffff;
 const DAMAGED = "the file is damaged or was cut short: remove it and make or fetch it again";
 
 /** The bytes of an `.npy` file, version 1.0. @throws {ShapeError} data of another length or type than shape and dtype say. */
 export function encodeNpy(array: NpyInput): Uint8Array {
   return Buffer.concat(npyParts("array", array));
+}
+
+/** What an `.npy` file says of its array. */
+export interface NpyHeader {
+  readonly dtype: NpyDType;
+  readonly shape: readonly number[];
+  /** Offset of the array's bytes in the file. */
+  readonly dataStart: number;
+  readonly dataBytes: number;
+}
+
+/**
+ * The header of an `.npy` file, without reading its array; the file's size is checked.
+ *
+ * @throws {DataError} missing or damaged. @throws {UnsupportedError} as `decodeNpy`.
+ */
+export async function readNpyHeader(path: string): Promise<NpyHeader> {
+  try {
+    const handle = await open(path, "r");
+    try {
+      const { size } = await handle.stat();
+      const bytes = new Uint8Array(Math.min(size, MAX_HEADER_BYTES));
+      await readFully(handle, bytes, 0, path);
+      const header = parseNpyHeader(bytes, path);
+      checkDataBytes(header, size, path);
+      return header;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(error, "cannot read", path);
+  }
 }
 
 /**
@@ -82,6 +116,23 @@ export function encodeNpy(array: NpyInput): Uint8Array {
  * @throws {DataError} damaged. @throws {UnsupportedError} Fortran order, big-endian, objects, records.
  */
 export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
+  const header = parseNpyHeader(bytes, name);
+  checkDataBytes(header, bytes.length, name);
+  const { dtype, shape, dataStart, dataBytes } = header;
+  const array: DataConstructor = ARRAYS[dtype];
+  const data = bytes.subarray(dataStart);
+  const aligned = data.byteOffset % array.BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data);
+  return { dtype, shape, data: new array(aligned.buffer, aligned.byteOffset, dataBytes / array.BYTES_PER_ELEMENT) };
+}
+
+function checkDataBytes({ dtype, shape, dataStart, dataBytes }: NpyHeader, sizeBytes: number, name: string): void {
+  const got = sizeBytes - dataStart;
+  if (got === dataBytes) return;
+  throw new DataError(`${name}: array ${dtype} [${shape}] has ${got} bytes, want ${dataBytes}`, { hint: DAMAGED });
+}
+
+/** @param bytes the beginning of the file, with the header whole. */
+function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   const damaged = (what: string) => new DataError(`${name}: ${what}`, { hint: DAMAGED });
   if (!MAGIC.equals(bytes.subarray(0, MAGIC.length))) throw damaged("not an npy file");
   if (bytes.length < 12) throw damaged(`only ${bytes.length} bytes long`);
@@ -111,13 +162,8 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
       hint: "save numpy.ascontiguousarray(array) instead",
     });
   }
-  const array: DataConstructor = ARRAYS[dtype];
-  const want = shape.reduce((product, size) => product * size, array.BYTES_PER_ELEMENT);
-  const got = bytes.length - dataStart;
-  if (got !== want) throw damaged(`array ${dtype} [${shape}] has ${got} bytes, want ${want}`);
-  const data = bytes.subarray(dataStart);
-  const aligned = data.byteOffset % array.BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data);
-  return { dtype, shape, data: new array(aligned.buffer, aligned.byteOffset, want / array.BYTES_PER_ELEMENT) };
+  const dataBytes = shape.reduce((product, size) => product * size, ARRAYS[dtype].BYTES_PER_ELEMENT);
+  return { dtype, shape, dataStart, dataBytes };
 }
 
 /**

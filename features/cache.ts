@@ -82,7 +82,7 @@ export async function cacheFeatures(options: CacheFeaturesOptions): Promise<Cach
     const computer = await openFeatureComputer(fitted, computing);
     try {
       for await (const { images, rows } of imageBatches(source, rowsOf(options), sizePx, startRow)) {
-        yield { features: await computer.compute(images, rows.length) };
+        yield { features: await computer.compute(images, rows.length, rows) };
       }
     } finally {
       await computer.dispose();

@@ -25,9 +25,7 @@ export async function fitDescriptor(
   const count = Math.min(FIT_IMAGES, source.length);
   const { imageSizePx: sizePx } = options;
   const images = new Uint8Array(count * sizePx ** 2 * 3);
-  for (let i = 0; i < count; i++) {
-    const index = Math.floor(((i + 0.5) * source.length) / count);
-    images.set(await source.load(index, sizePx), i * sizePx ** 2 * 3);
-  }
-  return descriptor.fit(images, count, options);
+  const rows = Array.from({ length: count }, (_, i) => Math.floor(((i + 0.5) * source.length) / count));
+  for (const [i, row] of rows.entries()) images.set(await source.load(row, sizePx), i * sizePx ** 2 * 3);
+  return descriptor.fit(images, count, options, rows);
 }

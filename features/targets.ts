@@ -28,6 +28,7 @@ import { pixelsFamily } from "./pixels.js";
 import { selfsimFamily } from "./selfsim.js";
 import { siftFamily } from "./sift.js";
 import { splitTargets } from "./split-targets.js";
+import { storedFamily } from "./stored/stored-features.js";
 
 const FAMILIES: readonly DescriptorFamily[] = [
   siftFamily,
@@ -48,6 +49,7 @@ const FAMILIES: readonly DescriptorFamily[] = [
   constantFamily,
   noiseFamily,
   encoderFamily,
+  storedFamily,
 ];
 
 /** Made of other targets: `NAME(TARGET,…)`. */

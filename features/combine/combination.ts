@@ -53,8 +53,8 @@ export function mapTokens(
       const grid = pair(options.grid);
       return {
         ...(computer.note !== undefined && { note: computer.note }),
-        async compute(images, count) {
-          return map({ tokens: await computer.compute(images, count), images, count, grid, options });
+        async compute(images, count, rows) {
+          return map({ tokens: await computer.compute(images, count, rows), images, count, grid, options });
         },
         dispose: () => computer.dispose(),
       };

@@ -39,9 +39,9 @@ function concat(parts: readonly Descriptor[]): OpenedDescriptor {
       return {
         ...(notes.length > 0 && { note: notes.join("; ") }),
         dispose,
-        async compute(images, count) {
+        async compute(images, count, rows) {
           const tokens: Float32Array[] = [];
-          for (const computer of computers) tokens.push(await computer.compute(images, count));
+          for (const computer of computers) tokens.push(await computer.compute(images, count, rows));
           return joined(
             tokens,
             parts.map(({ dim }) => dim),

@@ -37,9 +37,9 @@ function pca(count: number, part: Descriptor): OpenedDescriptor {
   return {
     ...facts,
     version: VERSION + part.version,
-    async fit(images, imageCount, options) {
-      const fitted = part.fit === undefined ? part : await part.fit(images, imageCount, options);
-      const basis = principalBasis(await tokensOf(fitted, images, imageCount, options), part.dim, count);
+    async fit(images, imageCount, options, rows) {
+      const fitted = part.fit === undefined ? part : await part.fit(images, imageCount, options, rows);
+      const basis = principalBasis(await tokensOf(fitted, images, imageCount, options, rows), part.dim, count);
       return mapTokens(fitted, facts, ({ tokens }) => project(tokens, basis));
     },
     async open() {
@@ -53,10 +53,11 @@ async function tokensOf(
   images: Uint8Array,
   count: number,
   options: FeatureComputerOptions,
+  rows: readonly number[] | undefined,
 ): Promise<Float32Array> {
   const computer = await openFeatureComputer(descriptor, options);
   try {
-    return await computer.compute(images, count);
+    return await computer.compute(images, count, rows);
   } finally {
     await computer.dispose();
   }

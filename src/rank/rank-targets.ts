@@ -158,7 +158,11 @@ async function measure(
         signal?.throwIfAborted();
         const count = Math.min(BATCH, source.length - first);
         const images = await loadImages(source, first, count, sizePx);
-        const tokens = await computer.compute(images, count);
+        const tokens = await computer.compute(
+          images,
+          count,
+          Array.from({ length: count }, (_, i) => first + i),
+        );
         const after = await normalizer.normalize(tokens, count);
         for (let i = 0; i < count; i++) {
           const own = (all: Float32Array) => all.subarray(i * grid ** 2 * dim, (i + 1) * grid ** 2 * dim);

@@ -75,7 +75,7 @@ export async function describeTarget(options: DescribeTargetOptions): Promise<Ta
   const computer = await openFeatureComputer(descriptor, computing);
   let tokens: Float32Array;
   try {
-    tokens = await computer.compute(image, 1);
+    tokens = await computer.compute(image, 1, [0]);
   } finally {
     await computer.dispose();
   }

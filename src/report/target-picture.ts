@@ -160,7 +160,7 @@ async function tokenSets(target: string, images: Uint8Array, options: TargetPict
   const computer = await openFeatureComputer(await fitDescriptor(descriptor, options.source, computing), computing);
   let tokens: Float32Array;
   try {
-    tokens = await computer.compute(images, count);
+    tokens = await computer.compute(images, count, imageIndices);
   } finally {
     await computer.dispose();
   }
