@@ -58,26 +58,39 @@ function gaborMagnitudes(gray: tf.Tensor3D, { scales, orientations }: GaborBank)
     const reach = (envelope.length - 1) / 2;
     const wave = (frequencyOfAxis: number, phase: (angle: number) => number): number[] =>
       envelope.map((weight, k) => weight * phase(2 * Math.PI * frequencyOfAxis * (k - reach)));
-    const across = (taps: readonly number[]) => bandedProduct(gray, lineFilter(width, taps), 2);
-    const down = (maps: tf.Tensor3D, taps: readonly number[]) => bandedProduct(maps, lineFilter(height, taps), 1);
+    const across = (taps: readonly number[]) => bandedProduct(gray, lineFilter(width, taps), 2, blocks(width));
+    const down = (rows: tf.Tensor3D, taps: readonly number[]) =>
+      bandedProduct(rows, lineFilter(height, taps), 1, blocks(height));
     const blurred = down(across(envelope), envelope);
     for (let o = 0; o < orientations; o++) {
-      const angle = (Math.PI * o) / orientations;
+      // exp(i(ax + by)) = (cos ax + i sin ax)(cos by + i sin by), along the columns first. Two directions that are mirror images
+      // have the same factors, up to a sign: equal products are computed once.
+      const mirror = 2 * o > orientations;
+      const angle = (Math.PI * (mirror ? orientations - o : o)) / orientations;
       const [right, up] = [frequency * Math.cos(angle), -frequency * Math.sin(angle)];
-      // exp(i(ax + by)) = (cos ax + i sin ax)(cos by + i sin by), along the columns first.
       const [cosX, sinX] = [wave(right, Math.cos), wave(right, Math.sin)];
       const [cosY, sinY] = [wave(up, Math.cos), wave(up, Math.sin)];
       const [even, odd] = [across(cosX), across(sinX)];
+      const [evenEven, oddOdd, oddEven, evenOdd] = [
+        down(even, cosY),
+        down(odd, sinY),
+        down(odd, cosY),
+        down(even, sinY),
+      ];
       // Only the even part sees a constant image; a Gaussian of the same sum is taken from it.
       const constant = sum(cosX) * sum(cosY);
-      const real = tf.sub(tf.sub(down(even, cosY), down(odd, sinY)), tf.mul(blurred, constant));
-      const imaginary = tf.add(down(odd, cosY), down(even, sinY));
+      const wavePart = mirror ? tf.add(evenEven, oddOdd) : tf.sub(evenEven, oddOdd);
+      const real = tf.sub(wavePart, tf.mul(blurred, constant));
+      const imaginary = mirror ? tf.sub(evenOdd, oddEven) : tf.add(oddEven, evenOdd);
       const magnitude = tf.sqrt(tf.add(tf.square(real), tf.square(imaginary)));
       maps.push(tf.reshape(magnitude, [batch, 1, height, width]));
     }
   }
   return tf.reshape(maps.length === 1 ? maps[0]! : tf.concat(maps, 1), [batch * maps.length, height, width]);
 }
+
+/** A filter's band is much narrower than an image of several blocks. */
+const blocks = (sizePx: number): number => Math.ceil(sizePx / 64);
 
 /** [B·F,H,W] → [B,T,F·2]. */
 function magnitudeStatistics(maps: tf.Tensor3D, batch: number, grid: Grid): tf.Tensor3D {
