@@ -29,6 +29,7 @@ interface LogPolarGrid {
 
 /** The paper's patches of 5 × 5. */
 const PATCH_REACH_PX = 2;
+const PATCH_SIDE_PX = 2 * PATCH_REACH_PX + 1;
 /** SSD that noise may cause: two gray levels and a half of noise in each of the 75 values, 75 · 2 · 2.45². */
 const NOISE_SSD = 900;
 
@@ -113,20 +114,22 @@ function describeImage(
   const dim = bins.length;
   const margin = radius + PATCH_REACH_PX;
   const padded = mirrorPad(image, height, width, margin);
-  const { data, stride, shape } = padded;
-  // SSD of the patches at two positions in the flat array.
-  const patch: number[] = [];
-  for (let y = -PATCH_REACH_PX; y <= PATCH_REACH_PX; y++) {
-    for (let x = -PATCH_REACH_PX; x <= PATCH_REACH_PX; x++) {
-      for (let c = 0; c < shape[2]!; c++) patch.push(y * stride[0]! + x * stride[1]! + c * stride[2]!);
-    }
-  }
+  const { data, stride } = padded;
+  // SSD of the patches at two positions in the flat array; the values of a patch's row follow each other.
+  const rowStep = stride[0]!;
+  const [toCorner, rowLength] = [-PATCH_REACH_PX * (rowStep + 3), PATCH_SIDE_PX * 3];
   const difference = (a: number, b: number): number => {
     let sum = 0;
-    for (let i = 0; i < patch.length; i++) sum += (data[a + patch[i]!]! - data[b + patch[i]!]!) ** 2;
+    for (let row = 0; row < PATCH_SIDE_PX; row++) {
+      const [left, right] = [a + toCorner + row * rowStep, b + toCorner + row * rowStep];
+      for (let i = 0; i < rowLength; i++) {
+        const step = data[left + i]! - data[right + i]!;
+        sum += step * step;
+      }
+    }
     return sum;
   };
-  const steps = offsets.map(({ y, x }) => y * stride[0]! + x * stride[1]!);
+  const steps = offsets.map(({ y, x }) => y * rowStep + x * 3);
   const neighbours = offsets.flatMap(({ y, x }, i) => (Math.max(Math.abs(y), Math.abs(x)) === 1 ? [i] : []));
   const ssd = new Float64Array(offsets.length);
   for (let t = 0; t < rows * cols; t++) {
