@@ -1,6 +1,7 @@
 /** @file Targets of features that somebody computed elsewhere. Owns the target strings `features:DIR`. */
 import { join } from "node:path";
 import { DataError, UsageError } from "../../data/errors.js";
+import type { ImageSource } from "../../data/image-source.js";
 import type {
   DescribedData,
   DescriptorFamily,
@@ -59,31 +60,55 @@ function matchRows(place: string, { features, mirrored, ids }: FeatureFiles, { s
       hint: 'data.flips=false, or add them as the tensor "mirrored" or the file mirrored.npy',
     });
   }
-  let rowOfImage = (image: number): number => image;
-  if (ids === undefined) {
-    if (features.rows !== length) {
-      throw new DataError(
-        `features:${place}: features of ${features.rows} images, but ${source.name} has ${length} here`,
-        { hint: "wanted one row an image in the order of the data source, or ids.txt with the image of each row" },
-      );
-    }
-  } else {
-    const rows = new Map(ids.map((id, row) => [id, row]));
-    if (rows.size < ids.length) {
-      const twice = ids.find((id, row) => rows.get(id) !== row);
-      throw new DataError(`${join(place, "ids.txt")}: names "${twice}" twice`);
-    }
-    const missing = Array.from({ length }, (_, image) => source.id(image)).filter((id) => !rows.has(id));
-    if (missing.length > 0) {
-      throw new DataError(
-        `${join(place, "ids.txt")}: lacks ${missing.length} of ${length} images of ${source.name}, such as "${missing[0]}"`,
-        { hint: `its first line is "${ids[0] ?? ""}"` },
-      );
-    }
-    rowOfImage = (image) => rows.get(source.id(image))!;
+  if (ids === undefined && features.rows !== length) {
+    throw new DataError(
+      `features:${place}: features of ${features.rows} images, but ${source.name} has ${length} here`,
+      { hint: "wanted one row an image in the order of the data source, or ids.txt with the image of each row" },
+    );
   }
-  return (row) =>
-    row < length ? { array: "features", row: rowOfImage(row) } : { array: "mirrored", row: rowOfImage(row - length) };
+  const rows = ids === undefined ? undefined : rowsByName(join(place, "ids.txt"), ids, source);
+  return (row) => {
+    const image = row < length ? row : row - length;
+    return { array: row < length ? "features" : "mirrored", row: rows === undefined ? image : rows[image]! };
+  };
+}
+
+/**
+ * Row of each image of the data source. A name is the id of the image, or the end of it: where folders lie differs between machines.
+ *
+ * @throws {DataError} an image without a row, two with the same, a name that is there twice.
+ */
+function rowsByName(file: string, names: readonly string[], source: ImageSource): number[] {
+  const rowOfName = new Map(names.map((name, row) => [name, row]));
+  if (rowOfName.size < names.length) {
+    throw new DataError(`${file}: names "${names.find((name, row) => rowOfName.get(name) !== row)}" twice`);
+  }
+  const imageOfRow = new Map<number, string>();
+  const missing: string[] = [];
+  const rows = Array.from({ length: source.length }, (_, image) => {
+    const id = source.id(image);
+    const row = longestEnd(id, rowOfName);
+    if (row === undefined) missing.push(id);
+    else if (imageOfRow.has(row)) {
+      throw new DataError(`${file}: "${names[row]}" is the end of "${imageOfRow.get(row)}" and of "${id}"`);
+    } else imageOfRow.set(row, id);
+    return row ?? -1;
+  });
+  if (missing.length === 0) return rows;
+  throw new DataError(
+    `${file}: lacks ${missing.length} of ${source.length} images of ${source.name}, such as "${missing[0]}"`,
+    { hint: `its first line is "${names[0] ?? ""}"` },
+  );
+}
+
+/** What is known of an id, or else of what is behind its first "/" or ":", and so on. */
+function longestEnd(id: string, rows: ReadonlyMap<string, number>): number | undefined {
+  for (let rest = id; ; ) {
+    const row = rows.get(rest);
+    const cut = rest.search(/[/\\:]/);
+    if (row !== undefined || cut < 0) return row;
+    rest = rest.slice(cut + 1);
+  }
 }
 
 function openStored(

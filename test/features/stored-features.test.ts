@@ -9,6 +9,7 @@ import { encodeNpy } from "../../data/npz.js";
 import { encodeSafetensors } from "../../data/safetensors.js";
 import { cacheFeatures } from "../../features/cache.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
+import { loadDescriptor } from "../../features/load-descriptor.js";
 import { parseTarget } from "../../features/targets.js";
 import { maxDifference, randomPicture } from "./images.js";
 
@@ -91,6 +92,20 @@ describe("features of files become a target", () => {
     await writeFile(join(place, "ids.txt"), `${images.map((image) => `class/${image}.png`).join("\n")}\n`);
     expect(maxDifference(await cached(), tokensOf(ALL))).toBe(0);
     expect(maxDifference(await cached(undefined, { length: 5 }), tokensOf(ALL.slice(0, 5)))).toBe(0);
+  });
+
+  test("a name in ids.txt may be the end of an image's id", async () => {
+    await writeFile(join(place, "x.npy"), npy(ALL.toReversed()));
+    await writeFile(
+      join(place, "ids.txt"),
+      ALL.map((image) => `${image}.png`)
+        .reverse()
+        .join("\r\n"),
+    );
+    expect(maxDifference(await cached(), tokensOf(ALL))).toBe(0);
+    const elsewhere = { ...source(2), id: (index: number) => `${index === 0 ? "a" : "b"}/0.png` };
+    const target = loadDescriptor(parseTarget(`features:${place}`), { source: elsewhere });
+    await expect(target).rejects.toThrow('ids.txt: "0.png" is the end of "a/0.png" and of "b/0.png"');
   });
 
   test("mirrored images have features of their own", async () => {
