@@ -167,8 +167,9 @@ export const encoderFamily: DescriptorFamily = {
   name: "onnx",
   targets: [
     {
-      pattern: "onnx:FILE#OUTPUT?mean=M&std=S[&size=PX][&scale=N][&interpolation=NAME][&drop=N][&grid=RxC]",
-      summary: "tokens or a map of any image encoder in an ONNX file; options also in FILE.yaml",
+      pattern: "onnx:FILE#OUTPUT?mean=M&std=S&…",
+      summary:
+        "tokens or a map of any image encoder in an ONNX file; also size, scale, interpolation, drop, grid; or all in FILE.yaml",
       dim: "OUTPUT's",
     },
   ],
