@@ -1,5 +1,6 @@
 import type tf from "@tensorflow/tfjs";
-import { type BandedMatrix, bandedProduct } from "./banded-product.js";
+import { bandedProduct } from "./banded-product.js";
+import { lineFilter } from "./line-filter.js";
 
 /** OpenCV's SIFT blurs to σ = 1.6 and takes the camera's own blur to be 0.5. */
 const BLUR_SIGMA_PX = Math.sqrt(1.6 ** 2 - 0.5 ** 2);
@@ -13,17 +14,8 @@ const BLUR_REACH_PX = 6;
  */
 export function firstBlur(gray: tf.Tensor3D): tf.Tensor3D {
   const [, height, width] = gray.shape;
-  return bandedProduct(bandedProduct(gray, blurMatrix(width), 2), blurMatrix(height), 1);
-}
-
-/** [N,N]: the Gaussian blur of a line of N pixels, mirrored at the border without repeating it. */
-function blurMatrix(size: number): BandedMatrix {
   const kernel = blurKernel();
-  const values = new Float32Array(size * size);
-  for (let i = 0; i < size; i++) {
-    for (const [k, weight] of kernel.entries()) values[i * size + mirrored(i + k - BLUR_REACH_PX, size)]! += weight;
-  }
-  return { rows: size, cols: size, values };
+  return bandedProduct(bandedProduct(gray, lineFilter(width, kernel), 2), lineFilter(height, kernel), 1);
 }
 
 /** 13 multiples of 2⁻¹⁶ with sum 1: times gray levels, and summed in any order, they are exact in float32. */
@@ -36,10 +28,4 @@ function blurKernel(): number[] {
   const rounded = taps.map((tap) => Math.round((unit * tap) / sum));
   rounded[BLUR_REACH_PX]! += unit - rounded.reduce((a, b) => a + b);
   return rounded.map((tap) => tap / unit);
-}
-
-function mirrored(i: number, size: number): number {
-  const period = 2 * (size - 1);
-  const folded = ((i % period) + period) % period;
-  return folded < size ? folded : period - folded;
 }
