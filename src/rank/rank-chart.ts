@@ -31,7 +31,7 @@ export async function rankChart({ rows, alpha, by }: Ranking): Promise<string> {
       type: "nominal" as const,
       scale: { domain: order },
       title: null,
-      axis: { labels: panel === 0, ticks: false, domain: false, labelLimit: 260, labelPadding: 8, grid: true },
+      axis: { labels: panel === 0, ticks: false, domain: false, labelLimit: 420, labelPadding: 8, grid: true },
     };
     const yOffset = { field: "kind", type: "nominal" as const, scale: { domain: kinds } };
     const color = {
