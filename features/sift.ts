@@ -136,10 +136,9 @@ function sift(text: string | undefined): ProgramDescriptor {
     version: 1,
     summary: `dense ${normalization.isRoot ? "RootSIFT" : "SIFT"}, ${summary}: ${bins}×${bins} bins of ${orientations} orientations`,
     // Turned frames, and Kornia's order of the channels, are not drawn.
-    ...(convention === "opencv" &&
-      Math.abs(angleDeg) <= 1 && {
-        histograms: { cells: bins, orientations, isSigned: true, firstDeg: 0, isClockwise: false },
-      }),
+    ...((convention === "vlfeat" || (convention === "opencv" && Math.abs(angleDeg) <= 1)) && {
+      histograms: { cells: bins, orientations, isSigned: true, firstDeg: 0, isClockwise: convention === "vlfeat" },
+    }),
     program: (images, grid) => tf.tidy(() => normalizeSift(votes(images, grid), normalization)),
   };
 }
