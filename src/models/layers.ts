@@ -47,7 +47,7 @@ const GELU_CUBIC = GELU_LINEAR * 0.044715;
 
 /**
  * GELU in its tanh form, ½x(1 + tanh(√(2/π)(x + 0.044715x³))), written as x·σ(x(a + bx²)): ½(1 + tanh(u)) = σ(2u) saves
- * two passes. The gradient is written out for the same reason: σ + x·σ(1−σ)·(a + 3bx²).
+ * two passes. The gradient is written out for the same reason: σ + (xσ)·(1−σ)·(a + 3bx²).
  *
  * @source Hendrycks & Gimpel, arXiv 1606.08415, section 2.
  */
@@ -64,9 +64,8 @@ export const gelu = (x: tf.Tensor): tf.Tensor => {
         const [data] = saved as [tf.Tensor];
         const squared = tf.square(data);
         const gate = gateOf(data, squared);
-        const slope = tf.mul(data, tf.add(tf.mul(squared, 3 * GELU_CUBIC), GELU_LINEAR));
-        const inner = tf.mul(slope, tf.sub(1, gate));
-        return tf.mul(dy, tf.mul(gate, tf.add(inner, 1)));
+        const slope = tf.add(tf.mul(squared, 3 * GELU_CUBIC), GELU_LINEAR);
+        return tf.mul(dy, tf.add(gate, tf.mul(tf.mul(tf.mul(data, gate), tf.sub(1, gate)), slope)));
       },
     };
   })(x);
@@ -113,6 +112,32 @@ export const modulate = (x: tf.Tensor, shift: tf.Tensor, scale: tf.Tensor): tf.T
   tf.add(tf.mul(x, tf.add(scale, 1)), shift);
 
 /**
+ * softmax(q·kᵀ)·v, [B,heads,T,Dh] each. The gradient of the weights W before the softmax is W∘(dy·vᵀ − Δ), where Δ, the sum over the
+ * tokens of W∘(dy·vᵀ), is taken as that over the channels of dy∘y: T/Dh times fewer numbers.
+ *
+ * @source Dao et al., FlashAttention, arXiv 2205.14135, appendix B.4.
+ */
+const mixValues = (q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): tf.Tensor => {
+  const weightsOf = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.softmax(tf.matMul(a, b, false, true));
+  return tf.customGrad((...inputs) => {
+    const save = inputs.pop() as unknown as tf.GradSaveFunc;
+    const [queries, keys, values] = inputs as unknown as [tf.Tensor, tf.Tensor, tf.Tensor];
+    save([queries, keys, values]);
+    return {
+      value: tf.matMul(weightsOf(queries, keys), values),
+      // Computed again from the inputs, so that it can be differentiated again; when compiled, equal nodes are one.
+      gradFunc: (dy, saved) => {
+        const [a, b, c] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+        const weights = weightsOf(a, b);
+        const along = tf.sum(tf.mul(dy, tf.matMul(weights, c)), -1, true);
+        const scores = tf.mul(weights, tf.sub(tf.matMul(dy, c, false, true), along));
+        return [tf.matMul(scores, b), tf.matMul(scores, a, true, false), tf.matMul(weights, dy, true, false)];
+      },
+    };
+  })(q, k, v);
+};
+
+/**
  * Multi-head self-attention with a fused projection; softmax over all tokens, scale 1/√(D/heads), no mask, no dropout.
  *
  * @param x [B,T,D]
@@ -125,7 +150,6 @@ export function attention(x: tf.Tensor3D, params: Parameters, name: string, head
   const qkv = tf.reshape(linear(tf.reshape(x, [B * T, D]), params, `${name}.qkv`), [B, T, 3, heads, headWidth]);
   // [B,T,3,heads,Dh] -> 3 × [B,heads,T,Dh]
   const [q, k, v] = tf.unstack(tf.transpose(qkv, [2, 0, 3, 1, 4]), 0) as [tf.Tensor4D, tf.Tensor4D, tf.Tensor4D];
-  const weights = tf.softmax(tf.matMul(tf.mul(q, 1 / Math.sqrt(headWidth)), k, false, true));
-  const mixed = tf.transpose(tf.matMul(weights, v), [0, 2, 1, 3]); // [B,T,heads,Dh]
+  const mixed = tf.transpose(mixValues(tf.mul(q, 1 / Math.sqrt(headWidth)), k, v), [0, 2, 1, 3]); // [B,T,heads,Dh]
   return tf.reshape(linear(tf.reshape(mixed, [B * T, D]), params, `${name}.proj`), [B, T, D]);
 }

@@ -1,6 +1,6 @@
 /** @file Kernels that reduce, scan or order along axes. */
 import tf from "@tensorflow/tfjs";
-import type { Graph, GraphValue, ValueType } from "../graph.js";
+import { type Graph, type GraphValue, sizeOf, type ValueType } from "../graph.js";
 import type { Kernel } from "../tracer.js";
 import { binary, cast, scalar, select, unary } from "./elementwise.js";
 import { axisOf, pad, slice } from "./shape.js";
@@ -23,8 +23,29 @@ export function reduce(
     const count = long.reduce((product, axis) => product * x.shape[axis]!, 1);
     return graph.fill(shape, Math.fround(x.constant.fill * (op === "ReduceSum" ? count : 1)), x.type);
   }
+  if (op === "ReduceSum" && x.type === "float32") return graph.reshape(floatSum(graph, x, long, kept), shape);
   const reduced = graph.op(op, [x, graph.int64(long)], kept, x.type, { keepdims: 1 });
   return graph.reshape(reduced, shape);
+}
+
+/** Rows that one product adds up: more would add too many numbers one after the other. */
+const MAX_SUMMED_ROWS = 8192;
+
+/** A sum of squares is one pass; the sum of a matrix's rows, the gradient of a bias, is faster as a product with ones. */
+function floatSum(graph: Graph, x: GraphValue, axes: readonly number[], kept: readonly number[]): GraphValue {
+  const [a, b] = x.node?.op === "Mul" ? x.node.inputs : [];
+  if (a !== undefined && a === b) {
+    return graph.op("ReduceSumSquare", [a, graph.int64(axes)], kept, "float32", { keepdims: 1 });
+  }
+  const columns = x.shape.at(-1)!;
+  const rows = sizeOf(x.shape) / columns;
+  const sumsRows = sizeOf(kept) === columns && kept.at(-1) === columns;
+  if (sumsRows && columns > 1 && rows <= MAX_SUMMED_ROWS) {
+    const ones = graph.fill([1, rows], 1, "float32");
+    const sum = graph.op("MatMul", [ones, graph.reshape(x, [rows, columns])], [1, columns], "float32");
+    return graph.reshape(sum, kept);
+  }
+  return graph.op("ReduceSum", [x, graph.int64(axes)], kept, "float32", { keepdims: 1 });
 }
 
 const reduction =
