@@ -23,6 +23,7 @@ export const EXPERIMENT_OPTIONS = {
     requiresArg: true,
     describe: "train and sample on cpu, webgpu, cuda, tfjs-cpu or tfjs-gpu",
   },
+  tensorboard: { type: "boolean", describe: "also write TensorBoard's event files while training" },
   set: { type: "string", requiresArg: true, describe: "override a value, e.g. train.steps=100 (repeatable)" },
 } satisfies Record<string, Options>;
 
@@ -35,7 +36,7 @@ export const ARM_OPTION = {
   arm: { type: "string", requiresArg: true, describe: "only this arm (repeatable)" },
 } satisfies Record<string, Options>;
 
-/** `--data`, `--skip-bad`, `--device` and `--set`, in the order in which they are laid over the file. */
+/** `--data`, `--skip-bad`, `--device`, `--tensorboard` and `--set`, in the order in which they are laid over the file. */
 export function readOverrides(args: Arguments): Override[] {
   const overrides: Override[] = [];
   const data = textOption(args, "data");
@@ -43,6 +44,9 @@ export function readOverrides(args: Arguments): Override[] {
   if (flag(args, "skip-bad")) overrides.push({ path: ["data", "skipBad"], value: true, origin: "--skip-bad" });
   const device = textOption(args, "device");
   if (device !== undefined) overrides.push({ path: ["train", "device"], value: device, origin: "--device" });
+  if (flag(args, "tensorboard")) {
+    overrides.push({ path: ["train", "tensorboard"], value: true, origin: "--tensorboard" });
+  }
   return [...overrides, ...listOption(args, "set").map(parseOverride)];
 }
 

@@ -30,6 +30,7 @@ const NEUTRAL = new Set([
   "train.device",
   "train.logEvery",
   "train.checkpointEvery",
+  "train.tensorboard",
   "name",
   "seed",
   "sample.seed",

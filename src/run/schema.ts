@@ -65,6 +65,7 @@ const trainSchema = z.strictObject({
   time: z.enum(["uniform", "lognormal"]).default("uniform").describe("distribution of the training times"),
   logEvery: wholeNumber(1).default(1).describe("steps between two lines of metrics.jsonl (changes no result)"),
   checkpointEvery: wholeNumber(1).default(100).describe("steps between two checkpoints (changes no result)"),
+  tensorboard: z.boolean().default(false).describe("also write TensorBoard's event files (changes no result)"),
   threads: wholeNumber(0).default(0).describe("0: all cores (a checkpoint is repeatable on the same number)"),
   device: z.enum(DEVICES).default("cpu").describe("of training and sampling (changes the last digits only)"),
 });
@@ -172,7 +173,13 @@ export interface Experiment {
 }
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */
-export const RESULT_NEUTRAL_KEYS = ["train.threads", "train.device", "train.logEvery", "train.checkpointEvery"];
+export const RESULT_NEUTRAL_KEYS = [
+  "train.threads",
+  "train.device",
+  "train.logEvery",
+  "train.checkpointEvery",
+  "train.tensorboard",
+];
 
 /**
  * The keys that the schema knows at a path of the experiment file.

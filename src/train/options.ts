@@ -30,6 +30,8 @@ export interface TrainOptions extends ObjectiveOptions {
   readonly logEvery: number;
   /** Steps between two checkpoints; the last step always has one. */
   readonly checkpointEvery: number;
+  /** Also write the log as TensorBoard's event files. @default false */
+  readonly tensorboard?: boolean;
 }
 
 /** One thing that the model is aligned to. */

@@ -12,6 +12,7 @@ import type { ProjectorConfig } from "../models/projector.js";
 import type { SitConfig } from "../models/sit-sizes.js";
 import { type BatchSource, checkBatchSource, readBatch } from "./batch-reader.js";
 import { checkpointPath, listCheckpoints, readNewestCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { openEventLog } from "./event-log.js";
 import { type MetricsLog, openMetricsLog, type StepMetrics } from "./metrics-log.js";
 import { findNonFinite, type NonFinite } from "./non-finite.js";
 import type { TrainOptions, TrainStepConfig } from "./options.js";
@@ -119,7 +120,7 @@ export async function trainArm(o: TrainArmOptions): Promise<TrainArmResult> {
   try {
     compiled.setState(saved?.state ?? initialState(config, o.seed));
     await mkdir(o.folder, { recursive: true });
-    const log = await openMetricsLog(metricsPath, start);
+    const log = await openLog(o, start);
     try {
       const step = await walk(o, { compiled, log, source, start, config });
       const checkpoint = checkpointPath(o.folder, step);
@@ -139,6 +140,29 @@ interface Walk {
   /** Steps done before. */
   readonly start: number;
   readonly config: TrainStepConfig;
+}
+
+/** `metrics.jsonl`, and TensorBoard's events beside it where they are asked for. */
+async function openLog({ folder, options }: TrainArmOptions, start: number): Promise<MetricsLog> {
+  const log = await openMetricsLog(join(folder, METRICS_FILE), start);
+  if (options.tensorboard !== true) return log;
+  try {
+    const events = await openEventLog(folder, start);
+    return {
+      append: async (line) => {
+        await log.append(line);
+        await events.append(line);
+      },
+      sync: () => log.sync(),
+      close: async () => {
+        await events.close();
+        await log.close();
+      },
+    };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }
 
 /** The loop. @returns the steps done, all of them saved. */
