@@ -1,4 +1,4 @@
-import { renderSpec } from "../report/charts.js";
+import { renderSpec } from "../report/render-figure.js";
 import { RANK_METRICS } from "./metrics.js";
 import type { Ranking } from "./rank-targets.js";
 import { targetLabels } from "./target-labels.js";

@@ -1,33 +1,51 @@
 /** @file The curves and bars of a report as figures, each with a caption and a text for those who cannot see it. */
-import { type CurveSeries, curveChart, type GainBar, gainChart, prefixIds, scatterChart } from "./charts.js";
 import { evaluationNames } from "./compare-arms.js";
+import { packFigure } from "./figure-json.js";
+import { type CurveSeries, type CurvesFigure, type Figure, figureSpec, type GainBar } from "./figure-specs.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { type Html, html, trusted } from "./html.js";
 import type { RunRecord } from "./read-run.js";
 import type { StepRecord } from "./records.js";
+import { prefixIds, renderSpec } from "./render-figure.js";
 import type { LabelledArm, RunGroup } from "./run-groups.js";
 import { summarizeSeeds } from "./seed-summary.js";
-import type { CurvePoint } from "./smooth.js";
+import { type CurvePoint, thin } from "./smooth.js";
 import { swatch } from "./tables.js";
+
+/** Points of a line that the page carries: enough to look into, few enough for long trainings. */
+const MOST_CARRIED = 1500;
 
 /** Draws figures one after the other, so that ids in their SVGs differ. */
 export class FigureMaker {
   private count = 0;
 
+  /** @param drawn draw them here; without it they are empty until the page's script has drawn them. */
+  constructor(private readonly drawn = true) {}
+
   /** @param alt what the figure shows, in words. */
-  figure(svg: string, title: string, caption: string, alt: string): Html {
+  async figure(figure: Figure, title: string, caption: string, alt: string): Promise<Html> {
     this.count += 1;
-    const image = trusted(prefixIds(svg, `figure-${this.count}-`).replace("<svg ", '<svg aria-hidden="true" '));
-    return html`<figure class="chart"><figcaption><strong>${title}</strong> ${caption}</figcaption><div role="img" aria-label="${alt}">${image}</div></figure>`;
+    const svg = this.drawn ? prefixIds(await renderSpec(figureSpec(figure)), `figure-${this.count}-`) : "";
+    const image = trusted(svg.replace("<svg ", '<svg aria-hidden="true" '));
+    return html`<figure class="chart"><figcaption><strong>${title}</strong> ${caption}</figcaption><div class="plot ${figure.kind}" role="img" aria-label="${alt}">${image}</div><script type="application/json">${trusted(packFigure(figure))}</script></figure>`;
   }
 }
 
 /** The arms and their lines. */
 export function legend(arms: readonly LabelledArm[]): Html {
   const seeds = arms.some(({ repetitions }) => repetitions.length > 1);
-  return html`<ul class="legend" aria-label="Lines of the charts">${arms.map(({ colour, label }) => html`<li>${swatch(colour)}<span class="name">${label}</span></li>`)}</ul>
-<p class="note">Faint: each logged step${seeds && " of each seed"}. Bold: smoothed over a fifteenth of the steps${seeds && ", mean over seeds"}.</p>`;
+  return html`<ul class="legend" aria-label="Lines of the charts">${arms.map(({ colour, label }) => html`<li data-label="${label}">${swatch(colour)}<span class="name">${label}</span></li>`)}</ul>
+<p class="note">Faint: each logged step${seeds && " of each seed"}. Bold: smoothed<span data-smoothing=""> over a fifteenth of the steps</span>${seeds && ", mean over seeds"}.</p>`;
 }
+
+/** What the curves can be looked at with; shown by the page's script. */
+export const CURVE_CONTROLS = html`<div class="controls" role="group" aria-label="Curves" hidden="">
+<label>Smoothing <input type="range" name="smoothing" min="0" max="30" step="0.5" value="6.5" aria-valuetext="6.5 % of the steps"> <output>6.5 %</output></label>
+<label><input type="checkbox" name="logSteps"> log steps</label>
+<label><input type="checkbox" name="logValues"> log values</label>
+<span class="range"><label>Steps <input type="number" name="first" min="1" step="1" aria-label="First step"></label> <label>to <input type="number" name="last" min="1" step="1" aria-label="Last step"></label> <button type="button" name="all">All</button></span>
+<span class="hint">Drag over a chart to zoom in, double-click to see all again.</span>
+</div>`;
 
 /** Loss, difference from the control and alignment over training steps; empty where nothing was logged. */
 export async function trainingFigures(groups: readonly RunGroup[], maker: FigureMaker): Promise<Html[]> {
@@ -36,8 +54,8 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
   const denoising = seriesOf(arms, (line) => line.denoising_loss);
   if (denoising.length > 0) {
     figures.push(
-      maker.figure(
-        await curveChart({ series: denoising, yTitle: "denoising loss" }),
+      await maker.figure(
+        curves(denoising, "denoising loss"),
         "Denoising loss.",
         "",
         describeEnds("Denoising loss over training steps", denoising),
@@ -47,8 +65,8 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
   const paired = groups.flatMap(pairedSeries);
   if (paired.length > 0) {
     figures.push(
-      maker.figure(
-        await curveChart({ series: paired, yTitle: "difference from the control", zeroLine: true, raw: false }),
+      await maker.figure(
+        curves(paired, "difference from the control", { zeroLine: true, raw: false }),
         "Denoising loss minus the control’s.",
         "Below zero: denoises better than the control, on the same images, noise and times.",
         describeEnds("Difference in denoising loss from the control over training steps", paired),
@@ -58,8 +76,8 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
   const alignment = seriesOf(arms, (line) => line.alignment_loss);
   if (alignment.length > 0) {
     figures.push(
-      maker.figure(
-        await curveChart({ series: alignment, yTitle: "minus mean cosine" }),
+      await maker.figure(
+        curves(alignment, "minus mean cosine"),
         "Alignment loss.",
         "−1 is perfect. Levels of different targets do not rank them.",
         describeEnds("Alignment loss over training steps", alignment),
@@ -69,8 +87,8 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
   const norms = seriesOf(arms, (line) => line.grad_norm);
   if (norms.length > 0) {
     figures.push(
-      maker.figure(
-        await curveChart({ series: norms, yTitle: "gradient norm" }),
+      await maker.figure(
+        curves(norms, "gradient norm"),
         "Gradient norm before clipping.",
         "",
         describeEnds("Gradient norm over training steps", norms),
@@ -78,6 +96,14 @@ export async function trainingFigures(groups: readonly RunGroup[], maker: Figure
     );
   }
   return figures;
+}
+
+function curves(
+  series: readonly CurveSeries[],
+  yTitle: string,
+  { zeroLine = false, raw = true }: { readonly zeroLine?: boolean; readonly raw?: boolean } = {},
+): CurvesFigure {
+  return { kind: "curves", series, yTitle, zeroLine, raw };
 }
 
 function seriesOf(arms: readonly LabelledArm[], pick: (line: StepRecord) => number | undefined): CurveSeries[] {
@@ -90,7 +116,9 @@ function seriesOf(arms: readonly LabelledArm[], pick: (line: StepRecord) => numb
         }),
       )
       .filter(({ length }) => length > 0);
-    return curves.length === 0 ? [] : [{ label, colour, repetitions: curves }];
+    return curves.length === 0
+      ? []
+      : [{ label, colour, repetitions: curves.map((points) => thin(points, MOST_CARRIED)) }];
   });
 }
 
@@ -108,7 +136,8 @@ function pairedSeries(group: RunGroup): CurveSeries[] {
         });
       })
       .filter(({ length }) => length > 0);
-    return curves.length === 0 ? [] : [{ label: arm.label, colour: arm.colour, repetitions: curves }];
+    const repetitions = curves.map((points) => thin(points, MOST_CARRIED));
+    return curves.length === 0 ? [] : [{ label: arm.label, colour: arm.colour, repetitions }];
   });
 }
 
@@ -141,8 +170,8 @@ export async function gainFigures(groups: readonly RunGroup[], maker: FigureMake
     if (bars.length === 0) continue;
     const words = bars.map(({ label, text }) => `${label} ${text}`).join(", ");
     figures.push(
-      maker.figure(
-        await gainChart(bars),
+      await maker.figure(
+        { kind: "gains", bars },
         `${metric.label}.`,
         bars.some(({ std }) => std !== null) ? "Rule: one standard deviation over seeds." : "",
         `Gain in ${metric.label} over the control, positive is better: ${words}.`,
@@ -173,8 +202,8 @@ export async function structureFigures(run: RunRecord, group: RunGroup, maker: F
     });
     if (points.length < 3 || new Set(points.map(({ x }) => x)).size < 3) continue;
     figures.push(
-      maker.figure(
-        await scatterChart(points, { x: `${title} of the target`, y: "gain in Fréchet distance, %" }),
+      await maker.figure(
+        { kind: "scatter", points, xTitle: `${title} of the target`, yTitle: "gain in Fréchet distance, %" },
         `${title} against gain.`,
         `${points.length} arms: too few for a correlation.`,
         `${title} of the target and gain in Fréchet distance: ${points.map(({ label, x, y }) => `${label} ${formatNumber(x, 3)} and ${formatPercent(y / 100)}`).join(", ")}.`,

@@ -1,11 +1,10 @@
 /**
- * @file The figures of a report: data in, the text of an SVG out, by Vega-Lite and Vega without a canvas. Colours are those of the
- * page that the SVG stands in (`currentColor` and `--series-N`), so that a figure follows dark mode and print; line dashes say
- * the same as colours.
+ * @file The figures of a report as pure functions from data to Vega-Lite. `render-figure.ts` draws them into the page as it is
+ * written, the page's own script draws them again in the browser, to be looked into. Colours are those of the page that a figure
+ * stands in (`currentColor` and `--series-N`), so that it follows the dark theme and print; dashes say the same as colours.
  */
-import { logger, parse, Error as VegaError, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
-import { type CurvePoint, meanCurve, smooth, smoothingWindow, thin } from "./smooth.js";
+import type { TopLevelSpec } from "vega-lite";
+import { type CurvePoint, meanCurve, smooth, smoothingWindow, thin, USUAL_SMOOTHING } from "./smooth.js";
 
 /** Colours of arms that are no controls; then they repeat, with other dashes. Defined in `style.ts`. */
 export const SERIES_COLOURS = 7;
@@ -15,7 +14,7 @@ const DASHES: readonly (readonly number[])[] = [
   [2, 2],
   [9, 3, 2, 3],
 ];
-/** Points of a drawn line: more cannot be seen and make the file large. */
+/** Points of a drawn line: more cannot be seen. */
 const MOST_POINTS = 300;
 
 /** Colour of an arm; null is the control. */
@@ -28,6 +27,9 @@ export function seriesDash(colour: number | null): readonly number[] {
   return colour === null ? DASHES[0]! : DASHES[colour % DASHES.length]!;
 }
 
+/** Any figure, as the page carries it. */
+export type Figure = CurvesFigure | GainsFigure | ScatterFigure;
+
 /** A line of a chart: one arm, its repetitions drawn faintly, their smoothed mean boldly. */
 export interface CurveSeries {
   readonly label: string;
@@ -35,68 +37,15 @@ export interface CurveSeries {
   readonly repetitions: readonly (readonly CurvePoint[])[];
 }
 
-export interface CurveChartOptions {
+/** Curves over training steps. */
+export interface CurvesFigure {
+  readonly kind: "curves";
   readonly series: readonly CurveSeries[];
   readonly yTitle: string;
   /** Draw a line at 0. */
-  readonly zeroLine?: boolean;
-  /** Draw the single values of each step. @default true */
-  readonly raw?: boolean;
-  readonly widthPx?: number;
-  readonly heightPx?: number;
-}
-
-/** Curves over training steps. */
-export function curveChart(options: CurveChartOptions): Promise<string> {
-  const { series, yTitle, zeroLine = false, raw = true, widthPx = 470, heightPx = 230 } = options;
-  const faint = raw
-    ? series.flatMap(({ label, repetitions }) =>
-        repetitions.flatMap((points, repetition) =>
-          thin(points, MOST_POINTS).map((point) => ({ ...point, label, id: `${label}\n${repetition}` })),
-        ),
-      )
-    : [];
-  const bold = series.flatMap(({ label, repetitions }) => {
-    const window = Math.min(...repetitions.map(({ length }) => smoothingWindow(length)));
-    const mean = meanCurve(repetitions.map((points) => smooth(points, window)));
-    return thin(mean, MOST_POINTS).map((point) => ({ ...point, label }));
-  });
-  const x = {
-    field: "step",
-    type: "quantitative",
-    title: "training step",
-    scale: { nice: false, zero: false },
-    axis: { grid: false, tickCount: 6, tickMinStep: 1, format: ",d" },
-  } as const;
-  const y = {
-    field: "value",
-    type: "quantitative",
-    title: yTitle,
-    scale: { zero: false },
-    axis: { tickCount: 6 },
-  } as const;
-  const colour = { field: "label", type: "nominal", scale: colourScale(series), legend: null } as const;
-  return renderSpec({
-    width: widthPx,
-    height: heightPx,
-    layer: [
-      ...(zeroLine ? [zeroRule("y")] : []),
-      ...(raw
-        ? [
-            {
-              data: { values: faint },
-              mark: { type: "line" as const, strokeWidth: 0.8, opacity: 0.22 },
-              encoding: { x, y, color: colour, detail: { field: "id", type: "nominal" as const } },
-            },
-          ]
-        : []),
-      {
-        data: { values: bold },
-        mark: { type: "line", strokeWidth: 2 },
-        encoding: { x, y, color: colour, strokeDash: dashEncoding(series) },
-      },
-    ],
-  });
+  readonly zeroLine: boolean;
+  /** Draw the single values of each step. */
+  readonly raw: boolean;
 }
 
 /** A bar of the gain chart. */
@@ -112,7 +61,194 @@ export interface GainBar {
 }
 
 /** Bars of the gain over the control, one an arm; to the right is better. */
-export function gainChart(bars: readonly GainBar[], widthPx = 360): Promise<string> {
+export interface GainsFigure {
+  readonly kind: "gains";
+  readonly bars: readonly GainBar[];
+}
+
+/** A point of the scatter of a target's structure against what it was good for. */
+export interface ScatterPoint {
+  readonly label: string;
+  readonly colour: number | null;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Labelled points. */
+export interface ScatterFigure {
+  readonly kind: "scatter";
+  readonly points: readonly ScatterPoint[];
+  readonly xTitle: string;
+  readonly yTitle: string;
+}
+
+/** How curves are looked at. */
+export interface CurveView {
+  /** Share of the steps that the bold lines are smoothed over, 0..1. */
+  readonly smoothing: number;
+  readonly logSteps: boolean;
+  /** Only where all values are positive. */
+  readonly logValues: boolean;
+  /** First and last step shown; null: all. */
+  readonly range: readonly [first: number, last: number] | null;
+  /** Labels of arms that are left out. */
+  readonly hidden: ReadonlySet<string>;
+}
+
+export const USUAL_VIEW: CurveView = {
+  smoothing: USUAL_SMOOTHING,
+  logSteps: false,
+  logValues: false,
+  range: null,
+  hidden: new Set(),
+};
+
+/** A bold line as it is drawn. */
+export interface DrawnLine {
+  readonly label: string;
+  readonly points: readonly CurvePoint[];
+}
+
+/** Name of the parameter that holds the step under the cursor, and of the one that holds a dragged range. */
+export const CURSOR = "read_at";
+export const BRUSH = "brush";
+
+/** The specification of a figure. @param widthPx of the plot without its axes. */
+export function figureSpec(figure: Figure, widthPx?: number): TopLevelSpec {
+  switch (figure.kind) {
+    case "curves":
+      return curvesSpec(figure, USUAL_VIEW, { ...(widthPx === undefined ? {} : { widthPx }) });
+    case "gains":
+      return gainsSpec(figure, widthPx);
+    case "scatter":
+      return scatterSpec(figure, widthPx);
+  }
+}
+
+/** The bold lines of a view: smoothed means of the repetitions, thinned to what can be seen. */
+export function boldLines({ series }: CurvesFigure, { smoothing, range, hidden }: CurveView): DrawnLine[] {
+  return series
+    .filter(({ label }) => !hidden.has(label))
+    .map(({ label, repetitions }) => {
+      const window = Math.min(...repetitions.map(({ length }) => smoothingWindow(length, smoothing)));
+      const mean = meanCurve(repetitions.map((points) => smooth(points, window)));
+      return { label, points: thin(within(mean, range), MOST_POINTS) };
+    });
+}
+
+function within(points: readonly CurvePoint[], range: CurveView["range"]): readonly CurvePoint[] {
+  return range === null ? points : points.filter(({ step }) => step >= range[0] && step <= range[1]);
+}
+
+/**
+ * Curves as somebody looks at them.
+ *
+ * @param interactive with a cursor (parameter `read_at`, a step or null) and a range to drag (parameter `brush`).
+ */
+export function curvesSpec(
+  figure: CurvesFigure,
+  view: CurveView,
+  {
+    widthPx = 470,
+    heightPx = 230,
+    interactive = false,
+  }: { readonly widthPx?: number; readonly heightPx?: number; readonly interactive?: boolean } = {},
+): TopLevelSpec {
+  const { series, yTitle, zeroLine } = figure;
+  const shown = series.filter(({ label }) => !view.hidden.has(label));
+  const faint = figure.raw
+    ? shown.flatMap(({ label, repetitions }) =>
+        repetitions.flatMap((points, repetition) =>
+          thin(within(points, view.range), MOST_POINTS).map((point) => ({
+            ...point,
+            label,
+            id: `${label}\n${repetition}`,
+          })),
+        ),
+      )
+    : [];
+  const bold = boldLines(figure, view).flatMap(({ label, points }) => points.map((point) => ({ ...point, label })));
+  const points = [...faint, ...bold];
+  const isPositive = points.every(({ value }) => value > 0);
+  const x = {
+    field: "step",
+    type: "quantitative",
+    title: "training step",
+    scale: {
+      domain: extent(points.map(({ step }) => step)),
+      nice: false,
+      ...(view.logSteps ? { type: "log" as const } : {}),
+    },
+    axis: { grid: false, tickCount: 6, tickMinStep: 1, format: ",d" },
+  } as const;
+  const y = {
+    field: "value",
+    type: "quantitative",
+    title: yTitle,
+    scale: {
+      domain: extent([...points.map(({ value }) => value), ...(zeroLine ? [0] : [])]),
+      nice: true,
+      ...(view.logValues && isPositive ? { type: "log" as const } : {}),
+    },
+    axis: { tickCount: 6 },
+  } as const;
+  const color = { field: "label", type: "nominal", scale: colourScale(series), legend: null } as const;
+  const underCursor = { data: { name: "bold" }, transform: [{ filter: `datum.step === ${CURSOR}` }] };
+  return {
+    width: widthPx,
+    height: heightPx,
+    ...(interactive ? { params: [{ name: CURSOR, value: null }] } : {}),
+    layer: [
+      ...(zeroLine ? [zeroRule("y")] : []),
+      ...(figure.raw
+        ? [
+            {
+              data: { values: faint },
+              mark: { type: "line" as const, strokeWidth: 0.8, opacity: 0.22 },
+              encoding: { x, y, color, detail: { field: "id", type: "nominal" as const } },
+            },
+          ]
+        : []),
+      {
+        data: { values: bold, name: "bold" },
+        mark: { type: "line", strokeWidth: 2 },
+        encoding: { x, y, color, strokeDash: dashEncoding(series) },
+        ...(interactive
+          ? { params: [{ name: BRUSH, select: { type: "interval" as const, encodings: ["x" as const] } }] }
+          : {}),
+      },
+      ...(interactive
+        ? [
+            {
+              ...underCursor,
+              mark: { type: "rule" as const, strokeWidth: 1, opacity: 0.35 },
+              encoding: { x },
+            },
+            {
+              ...underCursor,
+              mark: { type: "point" as const, filled: true, size: 46, opacity: 1 },
+              encoding: { x, y, color },
+            },
+          ]
+        : []),
+    ],
+  };
+}
+
+/** Smallest and largest; a little around them where they are one. */
+function extent(values: readonly number[]): [number, number] {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  if (low > high) return [0, 1];
+  const room = low === high ? Math.abs(low) / 10 || 1 : 0;
+  return [low - room, high + room];
+}
+
+/** Bars of gains. */
+export function gainsSpec({ bars }: GainsFigure, widthPx = 360): TopLevelSpec {
   const ends = bars.flatMap(({ percent, std }) => [percent - (std ?? 0), percent + (std ?? 0)]);
   const isFlat = ends.every((end) => end === 0);
   const low = isFlat ? -1 : Math.min(0, ...ends);
@@ -140,6 +276,13 @@ export function gainChart(bars: readonly GainBar[], widthPx = 360): Promise<stri
     scale,
     axis: { tickCount: 4 },
   } as const;
+  const tooltip = [
+    { field: "label", type: "nominal" as const, title: "arm" },
+    { field: "percent", type: "quantitative" as const, title: "gain, %", format: "+.4~r" },
+    ...(bars.some(({ std }) => std !== null)
+      ? [{ field: "std", type: "quantitative" as const, title: "± over seeds", format: ".3~r" }]
+      : []),
+  ];
   const label = (side: "left" | "right") => ({
     transform: [{ filter: side === "right" ? "datum.percent >= 0" : "datum.percent < 0" }],
     mark: {
@@ -153,14 +296,14 @@ export function gainChart(bars: readonly GainBar[], widthPx = 360): Promise<stri
       text: { field: "text", type: "nominal" as const },
     },
   });
-  return renderSpec({
+  return {
     width: widthPx,
     height: { step: 26 },
     data: { values },
     layer: [
       {
         mark: { type: "bar", height: { band: 0.62 }, fillOpacity: 0.85 },
-        encoding: { y, x, color: { field: "label", type: "nominal", scale: colourScale(bars), legend: null } },
+        encoding: { y, x, tooltip, color: { field: "label", type: "nominal", scale: colourScale(bars), legend: null } },
       },
       ...(bars.some(({ std }) => std !== null)
         ? [
@@ -178,49 +321,47 @@ export function gainChart(bars: readonly GainBar[], widthPx = 360): Promise<stri
       label("right"),
       label("left"),
     ],
-  });
+  };
 }
 
-/** A point of the scatter of a target's structure against what it was good for. */
-export interface ScatterPoint {
-  readonly label: string;
-  readonly colour: number | null;
-  readonly x: number;
-  readonly y: number;
-}
-
-/** Labelled points. */
-export function scatterChart(
-  points: readonly ScatterPoint[],
-  titles: { readonly x: string; readonly y: string },
-  widthPx = 430,
-): Promise<string> {
+/** A scatter of labelled points. */
+export function scatterSpec({ points, xTitle, yTitle }: ScatterFigure, widthPx = 430): TopLevelSpec {
   const x = {
     field: "x",
     type: "quantitative",
-    title: titles.x,
+    title: xTitle,
     scale: { zero: false, padding: 24 },
     axis: { tickCount: 5, grid: false },
   } as const;
   const y = {
     field: "y",
     type: "quantitative",
-    title: titles.y,
+    title: yTitle,
     scale: { zero: false, padding: 16 },
     axis: { tickCount: 5 },
   } as const;
-  return renderSpec({
+  const tooltip = [
+    { field: "label", type: "nominal" as const, title: "arm" },
+    { field: "x", type: "quantitative" as const, title: xTitle, format: ".4~r" },
+    { field: "y", type: "quantitative" as const, title: yTitle, format: ".4~r" },
+  ];
+  return {
     width: widthPx,
     height: 220,
     data: { values: points as ScatterPoint[] },
     layer: [
       {
         mark: { type: "point", filled: true, size: 70, opacity: 1 },
-        encoding: { x, y, color: { field: "label", type: "nominal", scale: colourScale(points), legend: null } },
+        encoding: {
+          x,
+          y,
+          tooltip,
+          color: { field: "label", type: "nominal", scale: colourScale(points), legend: null },
+        },
       },
       { mark: { type: "text", dy: -10 }, encoding: { x, y, text: { field: "label", type: "nominal" } } },
     ],
-  });
+  };
 }
 
 function zeroRule(channel: "x" | "y") {
@@ -245,56 +386,4 @@ function dashEncoding(items: readonly { readonly label: string; readonly colour:
       range: items.map(({ colour }) => [...seriesDash(colour)]),
     },
   };
-}
-
-const INK = "currentColor";
-const CONFIG: NonNullable<TopLevelSpec["config"]> = {
-  aria: false,
-  background: "transparent",
-  font: "inherit",
-  view: { stroke: null },
-  axis: {
-    labelColor: INK,
-    titleColor: INK,
-    tickColor: INK,
-    domainColor: INK,
-    gridColor: INK,
-    gridOpacity: 0.13,
-    tickOpacity: 0.4,
-    domainOpacity: 0.4,
-    labelOpacity: 0.85,
-    labelFontSize: 11.5,
-    titleFontSize: 12,
-    titleFontWeight: "normal",
-    titlePadding: 8,
-  },
-  text: { color: INK, fontSize: 11.5 },
-  rule: { color: INK },
-};
-
-/**
- * A Vega-Lite specification → the text of an SVG that can stand in a page beside others: it refers to nothing outside.
- *
- * @throws {Error} what Vega warns of: a figure with a warning is a mistake of this file.
- */
-export async function renderSpec(spec: TopLevelSpec): Promise<string> {
-  const warnings: string[] = [];
-  const listen = logger(VegaError);
-  for (const level of ["warn", "error"] as const) {
-    listen[level] = (...said: readonly unknown[]) => {
-      warnings.push(said.map(String).join(" "));
-      return listen;
-    };
-  }
-  const { spec: vegaSpec } = compile({ ...spec, config: CONFIG } as TopLevelSpec, { logger: listen });
-  const view = new View(parse(vegaSpec), { renderer: "none", logger: listen });
-  const svg = await view.toSVG();
-  view.finalize();
-  if (warnings.length > 0) throw new Error(`chart: ${warnings.join("; ")}`);
-  return svg.replace(/ xmlns(:xlink)?="[^"]*"/g, "").replace(/ font-family="inherit"/g, "");
-}
-
-/** Give the ids inside an SVG a prefix, so that several can stand in one page. */
-export function prefixIds(svg: string, prefix: string): string {
-  return svg.replace(/( id="|url\(#)/g, `$1${prefix}`);
 }

@@ -4,9 +4,12 @@ export interface CurvePoint {
   readonly value: number;
 }
 
-/** Points under the window of the smoothed curves: a fifteenth of the curve, odd. */
-export function smoothingWindow(points: number): number {
-  return 2 * Math.floor(points / 30) + 1;
+/** Share of a curve that its smoothing looks at, where nobody chose another. */
+export const USUAL_SMOOTHING = 1 / 15;
+
+/** Points under the window of the smoothed curves, odd; `share` of the curve, 0..1. */
+export function smoothingWindow(points: number, share = USUAL_SMOOTHING): number {
+  return 2 * Math.floor((points * share) / 2) + 1;
 }
 
 /**

@@ -2,20 +2,18 @@
 export const STYLE = `
 :root {
   color-scheme: light dark;
-  --page: #fcfcfb; --panel: #ffffff; --ink: #1b1d22; --soft: #5b6069; --line: #dcdde0; --strong: #1b1d22;
-  --accent: #0b5fa5; --good: #0a6b3d; --bad: #a8321a; --best: #e9f4ec; --tint: #f3f4f5;
-  --series-1: #0067b1; --series-2: #c44d00; --series-3: #007a5a; --series-4: #a62c7c;
-  --series-5: #7a5b00; --series-6: #5a46b8; --series-7: #00808f;
+  --page: light-dark(#fcfcfb, #14161a); --panel: light-dark(#ffffff, #1a1d22); --ink: light-dark(#1b1d22, #e7e8ea);
+  --soft: light-dark(#5b6069, #a2a8b1); --line: light-dark(#dcdde0, #343941); --strong: light-dark(#1b1d22, #cfd3d8);
+  --accent: light-dark(#0b5fa5, #7ec0ff); --good: light-dark(#0a6b3d, #6fd49b); --bad: light-dark(#a8321a, #ff9d82);
+  --best: light-dark(#e9f4ec, #17301f); --tint: light-dark(#f3f4f5, #20242a);
+  --series-1: light-dark(#0067b1, #63b6ff); --series-2: light-dark(#c44d00, #ff9455); --series-3: light-dark(#007a5a, #45cf9f);
+  --series-4: light-dark(#a62c7c, #f08ac4); --series-5: light-dark(#7a5b00, #dfc052); --series-6: light-dark(#5a46b8, #b3a4ff);
+  --series-7: light-dark(#00808f, #54d3e3);
 }
-@media (prefers-color-scheme: dark) {
-  :root {
-    --page: #14161a; --panel: #1a1d22; --ink: #e7e8ea; --soft: #a2a8b1; --line: #343941; --strong: #cfd3d8;
-    --accent: #7ec0ff; --good: #6fd49b; --bad: #ff9d82; --best: #17301f; --tint: #20242a;
-    --series-1: #63b6ff; --series-2: #ff9455; --series-3: #45cf9f; --series-4: #f08ac4;
-    --series-5: #dfc052; --series-6: #b3a4ff; --series-7: #54d3e3;
-  }
-}
+:root[data-theme="light"] { color-scheme: light; }
+:root[data-theme="dark"] { color-scheme: dark; }
 * { box-sizing: border-box; }
+[hidden] { display: none !important; }
 html { scroll-behavior: smooth; -webkit-text-size-adjust: 100%; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 body {
@@ -45,7 +43,7 @@ nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 22px; paddin
 nav a { text-decoration: none; }
 nav a:hover { text-decoration: underline; }
 .note { color: var(--soft); font-size: 14.5px; }
-.scroll { overflow-x: auto; margin: 14px 0 6px; }
+.scroll { position: relative; overflow-x: auto; margin: 14px 0 6px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; border-block: 2px solid var(--strong); }
 caption { text-align: left; color: var(--soft); font-size: 14px; padding: 0 0 9px; max-width: min(108ch, calc(100vw - 56px)); line-height: 1.45; position: sticky; left: 0; }
 th, td { padding: 9px 12px; text-align: right; vertical-align: top; }
@@ -63,11 +61,8 @@ td.best data { font-weight: 700; }
 td small, th small { display: block; font-size: 12.5px; line-height: 1.4; font-weight: 400; color: var(--soft); }
 th[scope="row"] small { max-width: 46ch; }
 small.gain { white-space: nowrap; }
-.better { color: var(--good); }
-.worse { color: var(--bad); }
-td smallsmall.gain { white-space: nowrap; }
-.better { color: var(--good); }
-td small.worse { color: var(--bad); }
+td small.better, small.better { color: var(--good); }
+td small.worse, small.worse { color: var(--bad); }
 .none { color: var(--soft); font-style: italic; }
 .name { overflow-wrap: break-word; }
 td.text { overflow-wrap: break-word; }
@@ -78,7 +73,53 @@ figure { margin: 0; min-width: 0; }
 figcaption { font-size: 14px; color: var(--soft); line-height: 1.45; margin-top: 6px; }
 figcaption strong { color: var(--ink); font-weight: 620; overflow-wrap: anywhere; }
 figure.chart { display: flex; flex-direction: column; justify-content: space-between; }
-figure.chart svg { display: block; width: 100%; height: auto; max-width: 620px; color: var(--ink); }
+.plot svg { display: block; max-width: 100%; height: auto; color: var(--ink); }
+.plot > svg { width: 100%; max-width: 620px; }
+.plot.curves { min-height: 200px; cursor: crosshair; }
+.plot.gains { min-height: 60px; }
+input.cursor { display: block; width: calc(100% - 50px); max-width: 570px; margin: 0 0 0 50px; height: 14px; opacity: 0; }
+input.cursor:focus-visible { opacity: 1; }
+#tooltip { position: fixed; z-index: 9; pointer-events: none; background: var(--panel); border: 1px solid var(--line); border-radius: 6px;
+  box-shadow: 0 4px 18px rgb(0 0 0 / .18); padding: 7px 10px; font-size: 13px; max-width: min(340px, 90vw); }
+#tooltip dl { display: grid; grid-template-columns: 1fr auto; gap: 1px 14px; margin: 0; }
+#tooltip dt { overflow-wrap: anywhere; }
+#tooltip dd { margin: 0; text-align: right; }
+#tooltip i { display: inline-block; width: 9px; height: 9px; border-radius: 50%; margin-right: 7px; }
+button { font: inherit; color: inherit; background: none; border: 1px solid var(--line); border-radius: 5px; padding: 2px 9px; cursor: pointer; }
+button:hover:not(:disabled) { border-color: var(--soft); }
+button:disabled { color: var(--soft); cursor: default; }
+.top { display: flex; justify-content: space-between; align-items: center; gap: 12px; }
+#theme { font-size: 13.5px; }
+.controls { display: flex; flex-wrap: wrap; gap: 6px 24px; align-items: center; font-size: 14.5px; margin: 14px 0 4px; }
+.controls label { display: inline-flex; align-items: center; gap: 6px; }
+.controls output { min-width: 3.6em; }
+.controls input[type="number"] { width: 6.5em; font: inherit; color: inherit; background: var(--panel); border: 1px solid var(--line); border-radius: 5px; padding: 1px 6px; }
+.controls input { accent-color: var(--accent); }
+.range { display: inline-flex; flex-wrap: wrap; align-items: center; gap: 6px; }
+.hint { color: var(--soft); font-size: 14px; }
+.legend button { border: 0; padding: 1px 4px; margin-left: -4px; }
+.legend button[aria-pressed="false"] { text-decoration: line-through; color: var(--soft); }
+.legend button[aria-pressed="false"] .swatch { opacity: .25; }
+button.sort { border: 0; padding: 0; margin: 0; text-align: inherit; font-weight: inherit; border-radius: 2px; }
+button.sort::after { content: "↕"; color: var(--soft); font-weight: 400; margin-left: 5px; opacity: .55; }
+[aria-sort="ascending"] > button.sort::after { content: "▲"; opacity: 1; color: var(--accent); }
+[aria-sort="descending"] > button.sort::after { content: "▼"; opacity: 1; color: var(--accent); }
+th:has(> button.sort) abbr { text-decoration: none; }
+.copy { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; font-size: 13px; color: var(--soft); margin: 0 0 18px; }
+.copy button { color: var(--ink); padding: 0 8px; }
+.copy textarea { width: 100%; height: 9em; font: 12.5px/1.4 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; color: inherit; background: var(--tint); border: 1px solid var(--line); }
+button.enlarge { border: 0; padding: 0; border-radius: 2px; display: block; width: 100%; cursor: zoom-in; }
+.targets button.enlarge { width: auto; margin: 0 auto; }
+dialog.viewer { border: 0; padding: 14px; border-radius: 8px; background: var(--page); color: var(--ink); max-width: 96vw; max-height: 96vh; }
+dialog.viewer::backdrop { background: rgb(0 0 0 / .72); }
+dialog.viewer img { display: block; image-rendering: pixelated; width: min(92vw, calc((94vh - 110px) * var(--ratio))); height: auto; background: #fff; }
+dialog.viewer p { margin: 10px 0; font-size: 14px; max-width: 100%; }
+dialog.viewer div { display: flex; gap: 8px; }
+dialog.viewer div button:last-child { margin-left: auto; }
+.live { font-size: 14px; color: var(--soft); }
+#live::before { content: "●"; margin-right: 6px; }
+#live[data-state="open"]::before { color: var(--good); }
+#live[data-state="lost"]::before { color: var(--bad); }
 figure.chart figcaption { margin: 0 0 4px; }
 .sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(max(230px, (100% - 20px * (var(--columns) - 1)) / var(--columns) - 1px), 1fr)); gap: 26px 20px; margin: 16px 0; }
 .sheets img { width: 100%; height: auto; image-rendering: pixelated; display: block; border: 1px solid var(--line); background: #fff; }
@@ -106,9 +147,7 @@ footer::before { content: ""; display: block; border-top: 1px solid var(--line);
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media (max-width: 640px) { main, header, footer { padding-inline: 16px; } h1 { font-size: 27px; } .verdict p { font-size: 18px; } }
 @media print {
-  :root { color-scheme: light; --page: #fff; --panel: #fff; --ink: #000; --soft: #444; --line: #ccc; --strong: #000; --accent: #0b4f8a;
-    --good: #0a6b3d; --bad: #a8321a; --best: #e9f4ec; --tint: #f5f5f5;
-    --series-1: #0067b1; --series-2: #c44d00; --series-3: #007a5a; --series-4: #a62c7c; --series-5: #7a5b00; --series-6: #5a46b8; --series-7: #00808f; }
+  :root, :root[data-theme] { color-scheme: light; --page: #fff; --panel: #fff; --ink: #000; --soft: #444; --line: #ccc; --strong: #000; }
   body { font-size: 10pt; }
   h1 { font-size: 22pt; }
   h2 { font-size: 14pt; margin-top: 26pt; }
@@ -123,8 +162,9 @@ footer::before { content: ""; display: block; border-top: 1px solid var(--line);
   .sheets { grid-template-columns: repeat(4, 1fr); gap: 8pt; }
   .targets img { width: 72pt; height: 72pt; }
   .targets thead th { min-width: 76pt; width: 76pt; }
-  .export { display: none; }
-  nav, .skip { display: none; }
+  nav, .skip, .controls, .copy, .hint, #theme, input.cursor, .live { display: none !important; }
+  button { border: 0; padding: 0; }
+  button.sort::after { content: none; }
   figure, tr, .verdict { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
   details { border: 0; }

@@ -1,6 +1,6 @@
 /** @file The tables of a report, as HTML. Every number stands with the conditions it was measured under. */
-import { seriesColour, seriesDash } from "./charts.js";
 import { type ComparedArm, type Comparison, describeConditions, type MetricCell } from "./compare-arms.js";
+import { seriesColour, seriesDash } from "./figure-specs.js";
 import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
 import {
   formatCount,
@@ -48,7 +48,7 @@ function gainText({ absolute, relative }: Gain): Html {
   const word = absolute > 0 ? "better" : absolute < 0 ? "worse" : "equal";
   const mark = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "=";
   const share = relative === null ? formatSigned(absolute) : `${formatPercent(relative)} (${formatSigned(absolute)})`;
-  return html`<small class="gain ${word}" data-gain="${absolute}"><span aria-hidden="true">${mark}</span> ${share} <span class="hidden">${word} than the control</span></small>`;
+  return html`<small class="gain ${word}" data-extra="gain" data-value="${absolute}" data-text="${relative === null ? formatSigned(absolute) : formatPercent(relative)}"><span aria-hidden="true">${mark}</span> ${share} <span class="hidden">${word} than the control</span></small>`;
 }
 
 /** Metrics of the arms of one run by one evaluation. */
@@ -84,13 +84,15 @@ function metricsRow(row: ComparedArm, { name, colour, isControl }: LabelledArm, 
   }
   const unlike =
     row.unlike.length === 0 ? "" : html`<small class="worse">measured differently: ${row.unlike.join(", ")}</small>`;
-  return html`<tr><th scope="row">${head}<small>${describeConditions(row.evaluation)}</small>${unlike}</th>${row.cells.filter(({ metric }) => metrics.includes(metric)).map(metricCell)}</tr>`;
+  return html`<tr><th scope="row">${head}<small data-extra="how it was measured">${describeConditions(row.evaluation)}</small>${unlike}</th>${row.cells.filter(({ metric }) => metrics.includes(metric)).map(metricCell)}</tr>`;
 }
 
 function metricCell(cell: MetricCell): Html {
   if (cell.value === null) return html`<td><span class="none" title="${cell.missing}">not measured</span></td>`;
   const spread =
-    cell.spread === null ? "" : html` <span title="${cell.metric.spread}">± ${formatSpread(cell.spread)}</span>`;
+    cell.spread === null
+      ? ""
+      : html` <span title="${cell.metric.spread}" data-extra="±" data-value="${cell.spread}">± ${formatSpread(cell.spread)}</span>`;
   const best = cell.isBest ? html`<span class="hidden"> best</span>` : "";
   return html`<td class="${cell.isBest ? "best" : ""}">${exact(cell.value, formatNumber(cell.value))}${spread}${best}${cell.gain === null ? "" : gainText(cell.gain)}</td>`;
 }
@@ -150,13 +152,13 @@ function seedCell({ value, gain, relative, wins }: SeedCell, isBest: boolean): H
   const said =
     gain === null
       ? ""
-      : html`<small class="gain ${word}" data-gain="${gain.mean}"><span aria-hidden="true">${gain.mean > 0 ? "▲" : "▼"}</span> ${share}(${formatSigned(gain.mean)}${gain.std === null ? "" : ` ± ${formatSpread(gain.std)}`}) <span class="hidden">${word} than the control</span></small><small>better in ${wins} of ${gain.count}</small>`;
+      : html`<small class="gain ${word}" data-extra="gain" data-value="${gain.mean}" data-text="${relative === null ? formatSigned(gain.mean) : formatPercent(relative.mean)}"><span aria-hidden="true">${gain.mean > 0 ? "▲" : "▼"}</span> ${share}(${formatSigned(gain.mean)}${gain.std === null ? "" : ` ± ${formatSpread(gain.std)}`}) <span class="hidden">${word} than the control</span></small><small>better in ${wins} of ${gain.count}</small>`;
   return html`<td class="${isBest ? "best" : ""}">${exact(value.mean, formatNumber(value.mean))}${spread}${said}</td>`;
 }
 
 /** What training came to: last losses and what a step costs. */
 export function trainingTable(group: RunGroup): Html {
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Training"><table>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Training in numbers"><table>
 <caption>Training. Losses are means over the last tenth of the logged steps${group.runs.length > 1 ? " and over seeds" : ""}. Arms of one run see the same images, noise and times from the same first weights.</caption>
 <thead><tr><th scope="col" class="first">Arm</th><th scope="col">Steps</th><th scope="col">Denoising loss<small>↓ lower is better</small></th><th scope="col">Alignment loss<small>−1 is perfect</small></th><th scope="col">Gradient norm<small>before clipping</small></th><th scope="col">A step<small>median</small></th><th scope="col">All steps</th></tr></thead>
 <tbody>${group.arms.map(trainingRow)}</tbody>

@@ -76,7 +76,9 @@ export function findAll(element: Element, name: string): Element[] {
   );
 }
 
-/** The text inside an element. */
+/** The text inside an element; scripts and styles in it are none. */
 export function textOf(element: Element): string {
-  return element.children.map((child) => (typeof child === "string" ? child : textOf(child))).join("");
+  return element.children
+    .map((child) => (typeof child === "string" ? child : RAW_TEXT.has(child.name) ? "" : textOf(child)))
+    .join("");
 }

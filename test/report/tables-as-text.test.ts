@@ -1,6 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { compareArms } from "../../src/report/compare-arms.js";
-import { toCsv } from "../../src/report/csv.js";
 import { experimentYaml } from "../../src/report/experiment-yaml.js";
 import {
   formatCount,
@@ -10,11 +8,11 @@ import {
   formatSigned,
   formatSpread,
 } from "../../src/report/format-number.js";
-import { toLatex } from "../../src/report/latex.js";
+import { type PlainCell, type PlainTable, tableCsv, tableLatex, tableMarkdown } from "../../src/report/plain-table.js";
 import { readRun } from "../../src/report/read-run.js";
 import { formatTerminalTable } from "../../src/report/terminal-table.js";
 import { resolveExperiment } from "../../src/run/resolve-experiment.js";
-import { ARMS, EVALUATED, experiment, writeRun } from "./fixture.js";
+import { EVALUATED, experiment, writeRun } from "./fixture.js";
 
 describe("terminal table", () => {
   test("aligned columns, gains with signs, conditions below", async () => {
@@ -57,49 +55,76 @@ function parseCsv(text: string): string[][] {
   return rows;
 }
 
+const cell = (text: string, rest: Partial<PlainCell> = {}): PlainCell => ({
+  text,
+  value: null,
+  isBest: false,
+  extras: [],
+  ...rest,
+});
+const measured = (value: number, text: string, gain?: number, isBest = false): PlainCell => ({
+  text,
+  value,
+  isBest,
+  extras: gain === undefined ? [] : [{ name: "gain", value: gain, text: `${gain > 0 ? "+" : "−"}${Math.abs(gain)} %` }],
+});
+const TABLE: PlainTable = {
+  caption: "Generation metrics. The best value is marked.",
+  head: ["Arm", "FD ↓", "Recall ↑"],
+  rows: [
+    [
+      cell("control", { extras: [{ name: "how it was measured", value: "random-vgg (proxy) · 256 samples" }] }),
+      measured(61.234567891, "61.23"),
+      measured(0.2345679, "0.235", undefined, true),
+    ],
+    [cell("50%_of {all} & ~x"), measured(57.98765432, "57.99", 5.3, true), measured(0.2134567, "0.213", -9)],
+    [cell('a,"b"\n|c|'), cell("not evaluated")],
+  ],
+};
+
 describe("CSV", () => {
-  test("every digit, gains, conditions; empty where not measured", async () => {
-    const { "hog-repa": _, ...evaluated } = EVALUATED;
-    const [header, ...rows] = parseCsv(toCsv([await readRun(await writeRun({ evaluated }))]));
-    expect(rows).toHaveLength(4);
-    expect(rows.every((row) => row.length === header!.length)).toBe(true);
-    const cell = (row: number, column: string) => rows[row]![header!.indexOf(column)]!;
-    expect(Number(cell(2, "frechet_distance"))).toBe(EVALUATED["sift-irepa"]!["frechet_distance"]);
-    expect(Number(cell(2, "frechet_distance_gain"))).toBeGreaterThan(0);
-    expect(Number(cell(2, "frechet_distance_gain_percent"))).toBeCloseTo(14.5159, 3);
-    expect(Number(cell(1, "recall_gain"))).toBeLessThan(0);
-    expect(cell(0, "frechet_distance_gain")).toBe("");
-    expect(cell(0, "inception_score")).toBe("");
-    expect(cell(3, "frechet_distance")).toBe("");
-    expect(
-      ["network", "proxy", "samples", "reference", "sampler", "sampler_steps", "guidance", "weights", "step"].map(
-        (key) => cell(1, key),
-      ),
-    ).toEqual(["random-vgg", "true", "256", "744", "euler", "25", "1", "ema", "60"]);
+  test("every digit, a column for what stands beside, empty where there is nothing", () => {
+    const [header, ...rows] = parseCsv(tableCsv(TABLE));
+    expect(header).toEqual(["Arm", "Arm how it was measured", "FD ↓", "FD ↓ gain", "Recall ↑", "Recall ↑ gain"]);
+    expect(rows[0]).toEqual(["control", "random-vgg (proxy) · 256 samples", "61.234567891", "", "0.2345679", ""]);
+    expect(rows[1]).toEqual(["50%_of {all} & ~x", "", "57.98765432", "5.3", "0.2134567", "-9"]);
+    expect(rows[2]).toEqual(['a,"b"\n|c|', "", "not evaluated", "", "", ""]);
   });
 
-  test("names with commas, quotes and line feeds; texts that a spreadsheet would run", async () => {
-    const odd = 'a,"b"\nc';
-    const arms = [ARMS[0]!, { name: odd, align: { ...ARMS[1]!.align, target: "=cmd()" } }];
-    const [header, , row] = parseCsv(toCsv([await readRun(await writeRun({ arms, evaluated: {} }))]));
-    expect(row![header!.indexOf("arm")]).toBe(odd);
-    expect(row![header!.indexOf("target")]).toBe("'=cmd()");
+  test("a text that a spreadsheet would run is none", () => {
+    const table = { ...TABLE, rows: [[cell("=cmd()"), measured(-1, "−1"), cell("–")]] };
+    expect(parseCsv(tableCsv(table))[1]).toEqual(["'=cmd()", "-1", "–"]);
   });
 });
 
-describe("LaTeX", () => {
-  test("rows, arrows, bold best, gains, conditions; special characters escaped", async () => {
-    const arms = [ARMS[0]!, { name: "50%_of {all} & ~x", align: ARMS[1]!.align }];
-    const evaluated = { control: EVALUATED["control"]!, [arms[1]!.name]: EVALUATED["sift-repa"]! };
-    const latex = toLatex(compareArms(await readRun(await writeRun({ arms, evaluated }))));
-    expect(latex).toContain(
-      "Arm & FD $\\downarrow$ & KID $\\downarrow$ & precision $\\uparrow$ & recall $\\uparrow$ \\\\",
-    );
-    expect(latex).toContain("50\\%\\_of \\{all\\} \\& \\textasciitilde{}x & \\textbf{57.99} {\\small(+5.3\\,\\%)}");
-    expect(latex).toContain("0.213 {\\small($-$9.0\\,\\%)}");
-    expect(latex).toContain("% random-vgg (proxy) · 256 samples against 744 real");
-    expect(latex).toContain("\\begin{tabular}{lrrrr}");
-  });
+test("Markdown: numbers to the right, best bold, gains in brackets, nothing breaks out of its cell", () => {
+  expect(tableMarkdown(TABLE).split("\n").slice(0, 4)).toEqual([
+    "| Arm | FD ↓ | Recall ↑ |",
+    "| :--- | ---: | ---: |",
+    "| control | 61.23 | **0.235** |",
+    "| 50%\\_of {all} & ~x | **57.99** (+5.3 %) | 0.213 (−9 %) |",
+  ]);
+  expect(tableMarkdown({ ...TABLE, rows: [[cell("|c|\nd")]] })).toContain("| \\|c\\| d |  |  |");
+});
+
+test("LaTeX: booktabs, best bold, gains, conditions as comments; special characters escaped", () => {
+  expect(tableLatex(TABLE)).toBe(
+    [
+      "% Generation metrics.",
+      "% The best value is marked.",
+      "% how it was measured: random-vgg (proxy) · 256 samples",
+      "\\begin{tabular}{lrr}",
+      "\\toprule",
+      "Arm & FD $\\downarrow$ & Recall $\\uparrow$ \\\\",
+      "\\midrule",
+      "control & 61.23 & \\textbf{0.235} \\\\",
+      "50\\%\\_of \\{all\\} \\& \\textasciitilde{}x & \\textbf{57.99} {\\small(+5.3\\,\\%)} & 0.213 {\\small($-$9\\,\\%)} \\\\",
+      'a,"b" |c| & \\multicolumn{2}{c}{not evaluated} \\\\',
+      "\\bottomrule",
+      "\\end{tabular}",
+      "",
+    ].join("\n"),
+  );
 });
 
 describe("the configuration as a file", () => {
