@@ -5,7 +5,7 @@ import type { Signature, Tensors } from "./signature.js";
 
 export type { DType, HostTensor, HostTensors } from "./session.js";
 export type { Signature, TensorSpec, Tensors } from "./signature.js";
-export { type CompileOptions, DEVICES, type Device } from "./step.js";
+export { type CompileOptions, DEVICES, type Device, PRODUCTS, type Products } from "./step.js";
 
 export interface CompiledFunction {
   readonly name: string;

@@ -3,8 +3,10 @@
  * travel. The whole step, optimizer included, is one graph.
  */
 import { encodeOnnx, type NamedOutput } from "./encode-onnx.js";
-import { CompileError, SignatureError } from "./errors.js";
+import { CompileError, DeviceError, SignatureError } from "./errors.js";
 import { Graph, sizeOf } from "./graph.js";
+import { halfProducts } from "./half-products.js";
+import type { Rule } from "./rewrite.js";
 import {
   type HostTensors,
   hostArray,
@@ -25,14 +27,26 @@ import {
   type StepSignature,
 } from "./step.js";
 import { traceStep } from "./trace-step.js";
+import { webgpuForms } from "./webgpu-forms.js";
+
+/**
+ * Terms that ONNX Runtime's WebGPU kernels may add up in float16. Measured on sums of products of normal numbers: 256 terms lose
+ * 0.23 % of the result, as much as rounding the operands to bfloat16 does; 768 lose 0.41 %, 3072 0.8 %, 16384 1.9 %.
+ */
+const LONGEST_HALF_SUM = 256;
 
 /** Compile a step for WebGPU. @throws {DeviceError} there is no adapter. */
 export async function openDeviceStep(
   fn: StepFunction,
   signature: StepSignature,
-  { name, threads }: CompileOptions,
+  { name, threads, products }: CompileOptions,
 ): Promise<CompiledStep> {
-  const { graph, next, outputs, outputSignature, changing } = traceStep(fn, signature, name);
+  const rules: Rule[] = [webgpuForms];
+  if (products === "float16") {
+    await checkHalf(name);
+    rules.unshift(halfProducts({ longestSum: LONGEST_HALF_SUM }));
+  }
+  const { graph, next, outputs, outputSignature, changing } = traceStep(fn, signature, name, rules);
   const wanted: NamedOutput[] = [
     ...changing.map((key) => ({ name: `next/${key}`, value: next[key]! })),
     ...Object.entries(outputs).map(([key, value]) => ({ name: `out/${key}`, value })),
@@ -49,6 +63,27 @@ export async function openDeviceStep(
     throw error;
   });
   return new DeviceStep(name, signature, outputSignature, nodes, session, changing, transfer);
+}
+
+/** @throws {DeviceError} a card or driver whose shaders have no float16: ONNX Runtime would only say so in the first run. */
+async function checkHalf(name: string): Promise<void> {
+  const graph = new Graph();
+  const x = graph.input("x", [1], "float32");
+  const half = graph.op("Cast", [x], [1], "float16", { to: 10 });
+  const { model } = encodeOnnx(
+    graph,
+    [{ name: "y", value: graph.op("Cast", [half], [1], "float32", { to: 1 }) }],
+    name,
+  );
+  const session = await openSession(model, { device: "webgpu" });
+  try {
+    await runSession(session, { x: ortTensor("float32", new Float32Array(1), [1]) }, { y: null }, name);
+  } catch (cause) {
+    const what = "the graphics card or its driver has no float16 in shaders (WebGPU's shader-f16): use float32";
+    throw new DeviceError(`${name}: float16 products: ${what}`, cause);
+  } finally {
+    await session.release();
+  }
 }
 
 /** Sessions that copy tensors, because a device tensor cannot be made from, or read into, host memory directly. */

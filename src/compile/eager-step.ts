@@ -28,9 +28,10 @@ const GPU_PACKAGE: string = "@tensorflow/tfjs-node-gpu";
 export async function openEagerStep(
   fn: StepFunction,
   signature: StepSignature,
-  { name }: CompileOptions,
+  { name, products }: CompileOptions,
   device: keyof typeof BACKEND,
 ): Promise<CompiledStep> {
+  if (products === "float16") throw new DeviceError(`${name}: device "${device}" has no float16 products: use float32`);
   repairGradients();
   if (device === "tfjs-gpu") await loadGpuBackend(name);
   const backend = BACKEND[device];

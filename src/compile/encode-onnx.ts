@@ -11,6 +11,7 @@ const ELEMENT_TYPE: Record<ValueType, number> = {
   int32: DataType.INT32,
   bool: DataType.BOOL,
   int64: DataType.INT64,
+  float16: DataType.FLOAT16,
 };
 
 /** Uniform constants above this many elements are expanded from one element when the model is loaded. */
@@ -120,6 +121,7 @@ function encodeAttribute(name: string, attribute: Attribute) {
 }
 
 function rawBytes(values: ArrayLike<number>, count: number, type: ValueType): Uint8Array {
+  if (type === "float16") throw new Error("a float16 constant: constants are float32, and cast");
   const array =
     type === "float32"
       ? Float32Array.from(values)

@@ -7,8 +7,8 @@
  * TensorFlow.js or ONNX Runtime.
  */
 
-/** Element types of graph values. `int64` exists only inside the graph (shapes and axes). */
-export type ValueType = "float32" | "int32" | "bool" | "int64";
+/** Element types of graph values. `int64` (shapes and axes) and `float16` (see `half-products.ts`) exist only inside the graph. */
+export type ValueType = "float32" | "int32" | "bool" | "int64" | "float16";
 
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 

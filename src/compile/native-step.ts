@@ -12,6 +12,7 @@
 import { encodeOnnx, type NamedOutput } from "./encode-onnx.js";
 import { CompileError, SignatureError } from "./errors.js";
 import { sizeOf } from "./graph.js";
+import { halfProducts } from "./half-products.js";
 import { planUpdates, type ScalarSource, type UpdatePlan } from "./plan-updates.js";
 import {
   type HostTensors,
@@ -39,10 +40,11 @@ import { traceStep } from "./trace-step.js";
 export async function openNativeStep(
   fn: StepFunction,
   signature: StepSignature,
-  { name, threads }: CompileOptions,
+  { name, threads, products }: CompileOptions,
   device: "cpu" | "cuda",
 ): Promise<CompiledStep> {
-  const { graph, given, next, outputs, outputSignature, changing } = traceStep(fn, signature, name);
+  const rules = products === "float16" ? [halfProducts({ isEmulated: device === "cpu" })] : [];
+  const { graph, given, next, outputs, outputSignature, changing } = traceStep(fn, signature, name, rules);
   const plan = planUpdates(graph, given, next, Object.values(outputs));
   const swapped = changing.filter((key) => !plan.keys.has(key));
   const wanted: NamedOutput[] = [

@@ -33,6 +33,8 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Outputs that stay in the device's memory (webgpu only). */
   readonly keepOnDevice?: readonly string[];
+  /** Refuse a model with operators that the device has not, and that would run on the CPU. @default false */
+  readonly isAllOnDevice?: boolean;
 }
 
 /** What to do about a device that cannot be opened. */
@@ -87,7 +89,9 @@ export async function openSession(
     interOpNumThreads: 1,
     logSeverityLevel: 4,
     // Moments of a young optimizer are denormal by the million, and those cost a hundred times as much.
-    extra: { session: { set_denormal_as_zero: "1" } },
+    extra: {
+      session: { set_denormal_as_zero: "1", ...(options.isAllOnDevice ? { disable_cpu_ep_fallback: "1" } : {}) },
+    },
     ...(options.keepOnDevice === undefined
       ? {}
       : {

@@ -19,7 +19,15 @@ export interface CompileOptions {
   readonly device?: Device;
   /** Threads of one operator; 0 or absent: all that the process may use. */
   readonly threads?: number;
+  /**
+   * Precision of matrix products and convolutions. "float16": operands and results are rounded to float16, everything else stays
+   * float32; on `cpu` an emulation, with the numbers and without the speed; not on `tfjs-*`. @default "float32"
+   */
+  readonly products?: Products;
 }
+
+export const PRODUCTS = ["float32", "float16"] as const;
+export type Products = (typeof PRODUCTS)[number];
 
 export interface StepSignature {
   readonly state: Signature;

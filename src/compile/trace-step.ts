@@ -2,6 +2,7 @@
 import { repairGradients } from "./gradients.js";
 import type { Graph, GraphValue } from "./graph.js";
 import { registerAllKernels } from "./kernels/index.js";
+import { type Rule, rewrite } from "./rewrite.js";
 import { dtypeOf, type Signature, signatureOf, type Tensors } from "./signature.js";
 import { checkNextState, type StepFunction, type StepSignature } from "./step.js";
 import { graphValue, trace } from "./tracer.js";
@@ -21,10 +22,16 @@ export interface TracedStep {
 /**
  * Record a step.
  *
+ * @param rules what becomes of its nodes on the device that it is for, one rule after the other.
  * @throws {UnsupportedOpError} a kernel that cannot be compiled, by name.
  * @throws {SignatureError} a next state that does not fit the state.
  */
-export function traceStep(fn: StepFunction, signature: StepSignature, name: string): TracedStep {
+export function traceStep(
+  fn: StepFunction,
+  signature: StepSignature,
+  name: string,
+  rules: readonly Rule[] = [],
+): TracedStep {
   repairGradients();
   registerAllKernels();
   const values = (tensors: Tensors): Record<string, GraphValue> =>
@@ -44,6 +51,13 @@ export function traceStep(fn: StepFunction, signature: StepSignature, name: stri
       outputSignature: signatureOf(step.outputs),
     };
   });
-  const changing = Object.keys(signature.state).filter((key) => result.next[key] !== result.given[key]);
-  return { graph, ...result, changing };
+  let { next, outputs } = result;
+  for (const rule of rules) {
+    const now = rewrite(graph, [...Object.values(next), ...Object.values(outputs)], rule);
+    const all = (given: Record<string, GraphValue>) =>
+      Object.fromEntries(Object.entries(given).map(([key, value]) => [key, now(value)]));
+    [next, outputs] = [all(next), all(outputs)];
+  }
+  const changing = Object.keys(signature.state).filter((key) => next[key] !== result.given[key]);
+  return { graph, ...result, next, outputs, changing };
 }

@@ -41,7 +41,9 @@ export interface KernelContext {
 export type Kernel = (context: KernelContext) => GraphValue | readonly GraphValue[];
 
 export const tensorInfo = (value: GraphValue): tf.TensorInfo => {
-  if (value.type === "int64") throw new CompileError("CompileError", "int64 values are internal to the graph");
+  if (value.type === "int64" || value.type === "float16") {
+    throw new CompileError("CompileError", `${value.type} values are internal to the graph`);
+  }
   return { dataId: new Handle(value), shape: [...value.shape], dtype: value.type };
 };
 

@@ -202,7 +202,7 @@ export function installEagerBackend(): { usage: Usage; stop(): Promise<number> }
     const values = [result].flat();
     const outputs = values.map((value): Output => {
       const { shape, type } = value;
-      if (type === "int64") throw new Error(`${kernelName} gave an int64`);
+      if (type === "int64" || type === "float16") throw new Error(`${kernelName} gave ${type}`);
       const sameAs = graph.inputs.indexOf(value);
       return sameAs < 0 ? { shape, dtype: type } : { shape, dtype: type, sameAs };
     });

@@ -58,7 +58,7 @@ export function cast(graph: Graph, x: GraphValue, type: ValueType): GraphValue {
     return graph.fill(x.shape, number, type);
   }
   // ONNX's element type numbers.
-  const to = { float32: 1, int32: 6, int64: 7, bool: 9 }[type];
+  const to = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 }[type];
   return graph.op("Cast", [x], x.shape, type, { to });
 }
 
