@@ -42,7 +42,7 @@ export function dominantOrientation(gray: tf.Tensor3D, grid: Grid, scalePx: numb
   const coarse = tf.minimum(tf.floor(tf.div(position, FINE)), COARSE - 1);
   const fine = tf.sub(position, tf.mul(coarse, FINE)); // 0..6
   const column = (count: number) => tf.range(0, count).reshape([1, count, 1]);
-  const inCoarse = tf.where(tf.equal(coarse, column(COARSE)), weight, 0); // [N,6,400]
+  const inCoarse = tf.mul(tf.cast(tf.equal(coarse, column(COARSE)), "float32"), weight); // [N,6,400]
   const inFine = tf.relu(tf.sub(1, tf.abs(tf.sub(fine, column(FINE + 1))))); // [N,7,400]
   const votes = tf.reshape(tf.matMul(inCoarse, inFine, false, true), [-1, COARSE * (FINE + 1)]);
   const histogram = tf.matMul(votes, tf.tensor2d(smoothedBins(), [COARSE * (FINE + 1), BINS])); // [N,36]

@@ -5,6 +5,8 @@ import { lineFilter } from "./line-filter.js";
 /** OpenCV's SIFT blurs to σ = 1.6 and takes the camera's own blur to be 0.5. */
 const BLUR_SIGMA_PX = Math.sqrt(1.6 ** 2 - 0.5 ** 2);
 const BLUR_REACH_PX = 6;
+/** A band of 13 in 256 is mostly zeros: the product in four parts leaves out two thirds of them. */
+const BLOCKS = 4;
 
 /**
  * The Gaussian blur before SIFT looks for gradients: 13 taps, mirrored at the border without repeating it.
@@ -15,7 +17,8 @@ const BLUR_REACH_PX = 6;
 export function firstBlur(gray: tf.Tensor3D): tf.Tensor3D {
   const [, height, width] = gray.shape;
   const kernel = blurKernel();
-  return bandedProduct(bandedProduct(gray, lineFilter(width, kernel), 2), lineFilter(height, kernel), 1);
+  const rows = bandedProduct(gray, lineFilter(width, kernel), 2, BLOCKS);
+  return bandedProduct(rows, lineFilter(height, kernel), 1, BLOCKS);
 }
 
 /** 13 multiples of 2⁻¹⁶ with sum 1: times gray levels, and summed in any order, they are exact in float32. */

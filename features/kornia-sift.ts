@@ -48,8 +48,9 @@ export function korniaSiftVotes(images: tf.Tensor4D, grid: Grid, options: Kornia
   let gy: tf.Tensor3D;
   if (isOriented) {
     const patches = framePatches(gray, dominantOrientation(gray, grid, scalePx), grid, scalePx, patch);
-    gx = tf.reshape(differences(tf.reshape(patches, [-1, patch, 1]), patch), patches.shape);
-    gy = tf.reshape(differences(tf.reshape(patches, [-1, patch, cols * patch]), patch), patches.shape);
+    const differ = tf.tensor2d(differences(patch), [patch, patch]);
+    gx = tf.reshape(tf.matMul(tf.reshape(patches, [-1, patch]), differ, false, true), patches.shape);
+    gy = tf.reshape(tf.matMul(tf.expandDims(differ), tf.reshape(patches, [-1, patch, cols * patch])), patches.shape);
   } else {
     ({ gx, gy } = patchGradients(gray, grid, { scalePx, samples: patch }));
   }
@@ -109,12 +110,14 @@ function checkSize(height: number, width: number): void {
   throw new ShapeError(`sift: want an image of 3 × 3 px or more, got ${height} × ${width}`);
 }
 
-/** Half the difference of the neighbours along axis 1 of [N,P,M], the border repeated. */
-function differences(x: tf.Tensor3D, samples: number): tf.Tensor {
-  const part = (from: number, size: number): tf.Tensor => tf.slice(x, [0, from, 0], [-1, size, -1]);
-  const after = tf.concat([part(1, samples - 1), part(samples - 1, 1)], 1);
-  const before = tf.concat([part(0, 1), part(0, samples - 1)], 1);
-  return tf.mul(tf.sub(after, before), 0.5);
+/** [P,P]: half the difference of a sample's neighbours, the border repeated; a product with it is exactly that. */
+function differences(samples: number): Float32Array {
+  const matrix = new Float32Array(samples * samples);
+  for (let i = 0; i < samples; i++) {
+    matrix[i * samples + Math.min(i + 1, samples - 1)]! += 0.5;
+    matrix[i * samples + Math.max(i - 1, 0)]! -= 0.5;
+  }
+  return matrix;
 }
 
 /** How wide a bin's triangle is, how far bins are apart, and how far the first starts before the patch: Kornia's whole numbers. */

@@ -45,9 +45,9 @@ export function orientationMaps(
   const halfBinRad = Math.PI / orientations;
   const quarter = orientations / 4;
   const norm = tf.sqrt(tf.add(tf.square(dx), tf.square(dy)));
-  const half = tf.atan(tf.div(dy, tf.maximum(tf.add(norm, tf.abs(dx)), TINY))); // -π/4..π/4
+  const half = tf.atan(tf.div(dy, tf.add(tf.add(norm, tf.abs(dx)), TINY))); // -π/4..π/4
   const magnitude = weight ?? norm;
-  const right = tf.where(tf.greaterEqual(dx, 0), magnitude, 0);
+  const right = tf.mul(magnitude, tf.cast(tf.greaterEqual(dx, 0), "float32"));
   const left = tf.sub(magnitude, right);
 
   const maps: tf.Tensor3D[] = [];
@@ -92,7 +92,9 @@ export function orientationMaps(
     maps.push(m as tf.Tensor3D, turned as tf.Tensor3D);
     coefficients.push(constant, linear);
     for (const [knee, row] of ramps) {
-      const above = knee === 0 ? turned : tf.sub(turned, tf.mul(m, knee * halfBinRad));
+      // The knees of one m lie at ± the same: the engine makes their products once.
+      const edge = tf.mul(m, Math.abs(knee) * halfBinRad);
+      const above = knee === 0 ? turned : knee > 0 ? tf.sub(turned, edge) : tf.add(turned, edge);
       maps.push(tf.relu(above) as tf.Tensor3D);
       coefficients.push(row);
     }

@@ -67,7 +67,7 @@ const CONVENTIONS: Readonly<Record<"opencv" | "kornia" | "oriented" | "vlfeat", 
 };
 const OF_ALL: readonly OptionName[] = ["bins", "orientations", "clip", "norm", "root"];
 
-/** Dense SIFT with some options. Version 1 of all conventions. */
+/** Dense SIFT with some options. Version 2 of all conventions. */
 function sift(text: string | undefined): ProgramDescriptor {
   const values = parseOptions("sift", text, OPTIONS);
   const convention = conventionOf(values);
@@ -133,7 +133,7 @@ function sift(text: string | undefined): ProgramDescriptor {
       ["root", normalization.isRoot],
     ]),
     dim: bins ** 2 * orientations,
-    version: 1,
+    version: 2,
     summary: `dense ${normalization.isRoot ? "RootSIFT" : "SIFT"}, ${summary}: ${bins}×${bins} bins of ${orientations} orientations`,
     // Turned frames, and Kornia's order of the channels, are not drawn.
     ...((convention === "vlfeat" || (convention === "opencv" && Math.abs(angleDeg) <= 1)) && {
