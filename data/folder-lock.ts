@@ -1,5 +1,10 @@
+/**
+ * @file The right to write a folder, as files in it: `writing.lock` of one process alone, `writing-PART.lock` of each of several that
+ * write together. Works between machines that share a file system: there nobody can ask whether a process still runs, so who holds a
+ * lock renews its time, and one that was not renewed for a while is taken over.
+ */
 import { randomBytes } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileError } from "./atomic.js";
@@ -8,12 +13,20 @@ import { CacheError } from "./errors.js";
 export const LOCK_FILE = "writing.lock";
 const READ_ATTEMPTS = 5;
 const RETRY_MS = 50;
+const RENEW_MS = 15_000;
+/** Network file systems may show a time that is a minute old, and clocks of machines differ a little. */
+const STALE_MS = 180_000;
 
 /** The right to write a folder, until `release`. */
 export interface FolderLock {
   /** Makes sure that the right is still ours, before something is written. @throws {CacheError} someone took it over. */
   check(): Promise<void>;
   release(): Promise<void>;
+}
+
+export interface LockOptions {
+  /** Write together with others that have another name; letters, digits and `-`. Absent: alone. */
+  readonly share?: string;
 }
 
 interface Holder {
@@ -25,14 +38,16 @@ interface Holder {
 }
 
 /**
- * Takes the right to write a folder, by a file `writing.lock` in it. A lock whose process is gone (killed, restarted machine) is
- * taken over. Of two processes that take over at once, the second stands and the first stops at its next `check`.
+ * Takes the right to write a folder. A lock whose process is gone (killed, restarted machine) is taken over; so is one of another
+ * machine that was not renewed for 3 minutes. Of two processes that take over at once, the second stands and the first stops at its
+ * next `check`.
  *
- * @throws {CacheError} a running process holds it, or one on another machine, where nobody can tell whether it still runs.
+ * @throws {CacheError} a running process holds it alone, or anyone does and it is wanted alone, or another has the same name.
  * @throws {DataError} the folder cannot be written.
  */
-export async function lockFolder(folder: string): Promise<FolderLock> {
-  const path = join(folder, LOCK_FILE);
+export async function lockFolder(folder: string, { share }: LockOptions = {}): Promise<FolderLock> {
+  const name = share === undefined ? LOCK_FILE : `writing-${share}.lock`;
+  const path = join(folder, name);
   const token = randomBytes(12).toString("hex");
   const self: Holder = {
     token,
@@ -47,13 +62,21 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw fileError(error, "cannot write", path);
     }
-    const holder = await readHolder(path);
-    if (holder !== undefined && (await mayRun(holder))) {
-      throw new CacheError(`${folder}: process ${holder.pid} on ${holder.host} is writing this folder`, {
-        hint: `wait until it is done; if there is no such process, delete ${path}`,
-      });
+    await removeDead(folder, name);
+  }
+  const release = async () => {
+    clearInterval(renewing);
+    if ((await readHolder(path))?.token === token) await rm(path, { force: true });
+  };
+  // A time that cannot be set is no reason to stop: the lock is then taken over at worst, and `check` notices.
+  const renewing = setInterval(() => utimes(path, new Date(), new Date()).catch(() => {}), RENEW_MS).unref();
+  try {
+    for (const other of share === undefined ? await locksOf(folder) : [LOCK_FILE]) {
+      if (other !== name) await removeDead(folder, other);
     }
-    await rm(path, { force: true });
+  } catch (error) {
+    await release();
+    throw error;
   }
   return {
     check: async () => {
@@ -65,10 +88,25 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
         });
       }
     },
-    release: async () => {
-      if ((await readHolder(path))?.token === token) await rm(path, { force: true });
-    },
+    release,
   };
+}
+
+/** Names of the lock files in a folder. */
+async function locksOf(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^writing(-.*)?\.lock$/.test(name));
+}
+
+/** Removes a lock that nobody holds any more. @throws {CacheError} somebody does. */
+async function removeDead(folder: string, name: string): Promise<void> {
+  const path = join(folder, name);
+  const holder = await readHolder(path);
+  if (holder !== undefined && (await mayRun(path, holder))) {
+    throw new CacheError(`${folder}: process ${holder.pid} on ${holder.host} is writing this folder`, {
+      hint: `wait until it is done; if there is no such process, delete ${path}`,
+    });
+  }
+  await rm(path, { force: true });
 }
 
 /** Who holds the lock; undefined when nobody does, or when its writer died before it had written its name. */
@@ -87,8 +125,8 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   return undefined;
 }
 
-async function mayRun({ pid, started, host }: Holder): Promise<boolean> {
-  if (host !== hostname()) return true;
+async function mayRun(path: string, { pid, started, host }: Holder): Promise<boolean> {
+  if (host !== hostname()) return Date.now() - (await renewedMs(path)) < STALE_MS;
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -97,6 +135,16 @@ async function mayRun({ pid, started, host }: Holder): Promise<boolean> {
   }
   const now = await processStart(pid);
   return now !== "ended" && (started === null || now === undefined || started === now);
+}
+
+/** When a lock was renewed last, in ms since 1970; 0 when it is gone. */
+async function renewedMs(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw fileError(error, "cannot read", path);
+  }
 }
 
 /** Start time of a process from Linux's /proc (proc(5), field 22 of stat); undefined where the system does not say. */

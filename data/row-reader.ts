@@ -7,34 +7,22 @@ import { join } from "node:path";
 import { fileError } from "./atomic.js";
 import { DataError, ShapeError } from "./errors.js";
 import { float16ToFloat32 } from "./float16.js";
+import type { Manifest } from "./row-manifest.js";
+import type { RowStoreHeader } from "./row-plan.js";
 import {
   type Column,
-  type Columns,
   damagedFile,
   openShard,
   type RowData,
   rowBytes,
-  type ShardRecord,
   sha256,
   shardFault,
   shardFile,
 } from "./row-shard.js";
 import { readFully, type SafetensorsHeader } from "./safetensors.js";
 
-export const FORMAT = "descry-rows";
-export const VERSION = 1;
 const MAX_OPEN_FILES = 8;
 const PARALLEL_READS = 8;
-
-/** What a store is. */
-export interface RowStoreHeader {
-  /** Names the content: a hash of everything that changes it. Two stores of one key are taken to be equal. */
-  readonly key: string;
-  readonly rows: number;
-  readonly columns: Columns;
-  /** Anything that JSON can hold, for the reader's use. */
-  readonly meta: Readonly<Record<string, unknown>>;
-}
 
 /** An open store. Reads may run at the same time. */
 export interface RowStore {
@@ -49,14 +37,6 @@ export interface RowStore {
   read(column: string, rows: ArrayLike<number>): Promise<RowData>;
   /** Waits for running reads, then closes the files. */
   close(): Promise<void>;
-}
-
-/** The content of `manifest.json`, but for its checksum. */
-export interface Manifest extends RowStoreHeader {
-  readonly format: typeof FORMAT;
-  readonly version: typeof VERSION;
-  readonly shardRows: number;
-  readonly shards: readonly ShardRecord[];
 }
 
 interface OpenFile {

@@ -37,8 +37,8 @@ export interface ShardRecord {
   readonly file: string;
   readonly rows: number;
   readonly sizeBytes: number;
+  /** The header holds the sha256 of the data, so this stands for every byte. */
   readonly headerSha256: string;
-  readonly sha256: string;
 }
 
 const HASH_CHUNK_BYTES = 2 ** 22;
@@ -64,7 +64,10 @@ export const rowBytes = (column: Column): number => rowSize(column) * ARRAYS[col
 
 /** The error for a file of a store that is not as it was written. */
 export const damagedFile = (folder: string, file: string, what: string, cause?: unknown): CacheError =>
-  new CacheError(`${join(folder, file)}: ${what}`, { hint: `delete the folder ${folder} and run again`, cause });
+  new CacheError(`${join(folder, file)}: ${what}`, {
+    hint: "delete this file and run again: only it is made again",
+    cause,
+  });
 
 /** Rows gathered for the shard being written. Its memory is used again for the next one. */
 export class ShardBuffer {
@@ -94,8 +97,8 @@ export class ShardBuffer {
     this.rows += count;
   }
 
-  /** The file's bytes, to be written before the next `append`, and its entry in the manifest; starts the next shard. */
-  finish(key: string, index: number, firstRow: number): { parts: Uint8Array[]; record: ShardRecord } {
+  /** The file's bytes, to be written before the next `append`; starts the next shard. */
+  finish(key: string, firstRow: number): Uint8Array[] {
     const { rows } = this;
     const tensors = Object.entries(this.#columns).map(([name, column]): [string, SafeTensor] => {
       const data = this.#arrays.get(name)!.subarray(0, rows * rowSize(column));
@@ -103,17 +106,8 @@ export class ShardBuffer {
     });
     const byName = Object.fromEntries(tensors);
     const [, ...data] = safetensorsParts(byName);
-    const parts = safetensorsParts(byName, { key, firstRow: String(firstRow), dataSha256: sha256(...data) });
-    const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-    const record = {
-      file: shardFile(index),
-      rows,
-      sizeBytes,
-      headerSha256: sha256(parts[0]!),
-      sha256: sha256(...parts),
-    };
     this.rows = 0;
-    return { parts, record };
+    return safetensorsParts(byName, { key, firstRow: String(firstRow), dataSha256: sha256(...data) });
   }
 }
 
@@ -188,23 +182,21 @@ export function shardFault(
   return stranger === undefined ? undefined : `has a column "${stranger}" that the store has not`;
 }
 
-/** Reads a shard to its end: sha256 of the whole file and of its data alone. @throws {CacheError} as `openShard`. */
+/** Reads a shard to its end: sha256 of its data. @throws {CacheError} as `openShard`. */
 export async function hashShard(
   folder: string,
   file: string,
-): Promise<{ header: SafetensorsHeader; wholeSha256: string; dataSha256: string }> {
+): Promise<{ header: SafetensorsHeader; dataSha256: string }> {
   const { handle, header } = await openShard(folder, file);
   try {
-    const whole = createHash("sha256").update(header.bytes);
     const data = createHash("sha256");
     const chunk = new Uint8Array(HASH_CHUNK_BYTES);
     for (let position = header.dataStart; position < header.sizeBytes; position += chunk.length) {
       const part = chunk.subarray(0, Math.min(chunk.length, header.sizeBytes - position));
       await readFully(handle, part, position, join(folder, file));
-      whole.update(part);
       data.update(part);
     }
-    return { header, wholeSha256: whole.digest("hex"), dataSha256: data.digest("hex") };
+    return { header, dataSha256: data.digest("hex") };
   } catch (error) {
     throw fileError(error, "cannot read", join(folder, file));
   } finally {

@@ -1,17 +1,16 @@
-/** @file The caches of an experiment: target features, and the images at the model's resolution, as row stores on disk. */
+/**
+ * @file The caches of an experiment: target features, and the images at the model's resolution, as row stores on disk. A cache is
+ * planned first, which computes nothing; its shards are then filled, by one process or by several together.
+ */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ImageSource } from "../data/image-source.js";
-import {
-  isRowStore,
-  openRowStore,
-  type RowBatch,
-  type RowStore,
-  type RowStoreHeader,
-  writeRowStore,
-} from "../data/row-store.js";
+import { allShards, defaultShardRows, planRowStore, type RowStoreHeader, type RowStorePlan } from "../data/row-plan.js";
+import { isRowStore, openRowStore, type RowBatch, type RowStore } from "../data/row-store.js";
+import { finishRowStore, type WriteShardsOptions, writeShards } from "../data/row-writer.js";
 import type { Device } from "../src/compile/compile.js";
 import { openFeatureComputer } from "./compute-features.js";
+import type { FeatureComputer } from "./descriptor.js";
 import { FIT_VERSION, fitDescriptor } from "./fit-descriptor.js";
 import { loadDescriptor } from "./load-descriptor.js";
 import { parseTarget } from "./targets.js";
@@ -19,21 +18,20 @@ import { parseTarget } from "./targets.js";
 /** Pixels of a target image along one token, the encoders' patch. */
 export const PIXELS_PER_TOKEN = 16;
 
-/** Images decoded and described at a time. */
+/** Images decoded and described at a time. Shards begin at multiples of it, so that an image is always in the same batch. */
 const BATCH = 16;
 
 /** Raised when decoding, cropping or resizing change. */
 const IMAGES_VERSION = 1;
 
-interface CacheOptions {
+interface PlanOptions {
   readonly source: ImageSource;
   /** Cache every image also mirrored: row = variant·length + index, variant 1 mirrored. */
   readonly flips: boolean;
   readonly cacheFolder: string;
-  onProgress?(done: number, total: number): void;
 }
 
-export interface CacheFeaturesOptions extends CacheOptions {
+export interface PlanFeaturesOptions extends PlanOptions {
   readonly target: string;
   /** Tokens per side; the target sees images of 16·grid pixels. */
   readonly grid: number;
@@ -42,9 +40,29 @@ export interface CacheFeaturesOptions extends CacheOptions {
   readonly device?: Device;
 }
 
-export interface CacheImagesOptions extends CacheOptions {
+export interface PlanImagesOptions extends PlanOptions {
   readonly sizePx: number;
 }
+
+/** A cache that may be filled, in part or whole, or is so already. */
+export interface CachePlan {
+  readonly folder: string;
+  readonly store: RowStorePlan;
+  /**
+   * Compute and write some shards (`allShards`, `missingShards` of it), as `writeShards` does. May be called again and again, not at
+   * the same time.
+   */
+  fill(shards: readonly number[], options?: WriteShardsOptions): Promise<void>;
+  /** Lets go of what computes. */
+  close(): Promise<void>;
+}
+
+export interface FillOptions {
+  onProgress?(done: number, total: number): void;
+}
+
+export interface CacheFeaturesOptions extends PlanFeaturesOptions, FillOptions {}
+export interface CacheImagesOptions extends PlanImagesOptions, FillOptions {}
 
 export interface Cached {
   readonly store: RowStore;
@@ -56,11 +74,39 @@ export interface Cached {
 /**
  * The features of a target, column `features` [T,D], computed unless they are cached whole.
  *
- * The key is a hash of everything that changes the bytes: images, target, its version and files, grid, mirroring, precision.
- *
  * @throws {UsageError} an unknown target. @throws {CacheError} a damaged cache, by the name of the shard.
  */
 export async function cacheFeatures(options: CacheFeaturesOptions): Promise<Cached> {
+  return fillWhole(await planFeatures(options), options);
+}
+
+/** The images as the model sees them, columns `image` uint8 [S,S,3] and `label` int32 []. */
+export async function cacheImages(options: CacheImagesOptions): Promise<Cached> {
+  return fillWhole(planImages(options), options);
+}
+
+/** All of a plan's shards by this process alone, unless they are there; closes the plan. */
+async function fillWhole(plan: CachePlan, { onProgress }: FillOptions): Promise<Cached> {
+  const { folder, store } = plan;
+  try {
+    if (await isRowStore(folder, store.key)) {
+      return { store: await openRowStore(folder, store.key), folder, reused: true };
+    }
+    await plan.fill(allShards(store), { onRows: (done) => onProgress?.(done, store.rows) });
+    await finishRowStore(folder, store);
+  } finally {
+    await plan.close();
+  }
+  return { store: await openRowStore(folder, store.key), folder, reused: false };
+}
+
+/**
+ * The cache of a target's features. The key is a hash of everything that changes the bytes: images, target, its version and files,
+ * grid, mirroring, precision.
+ *
+ * @throws {UsageError} an unknown target.
+ */
+export async function planFeatures(options: PlanFeaturesOptions): Promise<CachePlan> {
   const { source, grid, dtype } = options;
   const descriptor = await loadDescriptor(parseTarget(options.target), { source, flips: options.flips });
   const sizePx = grid * PIXELS_PER_TOKEN;
@@ -75,39 +121,42 @@ export async function cacheFeatures(options: CacheFeaturesOptions): Promise<Cach
     ...sourceMeta(options, sizePx),
   };
   const columns = { features: { dtype, shape: [grid ** 2, descriptor.dim] } };
-  return fill("features", options, { rows: rowsOf(options), columns, meta }, async function* (startRow) {
-    const device = options.device === undefined ? {} : { device: options.device };
-    const computing = { imageSizePx: sizePx, grid, batch: BATCH, ...device };
-    const fitted = await fitDescriptor(descriptor, source, computing);
-    const computer = await openFeatureComputer(fitted, computing);
-    try {
-      for await (const { images, rows } of imageBatches(source, rowsOf(options), sizePx, startRow)) {
+  const store = planStore({ rows: rowsOf(options), columns, meta });
+  const device = options.device === undefined ? {} : { device: options.device };
+  const computing = { imageSizePx: sizePx, grid, batch: BATCH, ...device };
+  let computer: FeatureComputer | undefined;
+  return planOf("features", options, store, {
+    async *makeRows(start, end) {
+      computer ??= await openFeatureComputer(await fitDescriptor(descriptor, source, computing), computing);
+      for await (const { images, rows } of imageBatches(source, end, sizePx, start)) {
         yield { features: await computer.compute(images, rows.length, rows) };
       }
-    } finally {
-      await computer.dispose();
-    }
+    },
+    close: async () => computer?.dispose(),
   });
 }
 
-/** The images as the model sees them, columns `image` uint8 [S,S,3] and `label` int32 []. */
-export async function cacheImages(options: CacheImagesOptions): Promise<Cached> {
+/** The cache of the images as the model sees them. */
+export function planImages(options: PlanImagesOptions): CachePlan {
   const { source, sizePx } = options;
   const meta = { kind: "images", classes: source.classes, ...sourceMeta(options, sizePx) };
   const columns = {
     image: { dtype: "U8", shape: [sizePx, sizePx, 3] },
     label: { dtype: "I32", shape: [] },
   } as const;
-  return fill("images", options, { rows: rowsOf(options), columns, meta }, async function* (startRow) {
-    for await (const { images, rows } of imageBatches(source, rowsOf(options), sizePx, startRow)) {
-      yield { image: images, label: Int32Array.from(rows, (row) => source.label(row % source.length)) };
-    }
+  return planOf("images", options, planStore({ rows: rowsOf(options), columns, meta }), {
+    async *makeRows(start, end) {
+      for await (const { images, rows } of imageBatches(source, end, sizePx, start)) {
+        yield { image: images, label: Int32Array.from(rows, (row) => source.label(row % source.length)) };
+      }
+    },
+    close: async () => {},
   });
 }
 
-const rowsOf = ({ source, flips }: CacheOptions): number => source.length * (flips ? 2 : 1);
+const rowsOf = ({ source, flips }: PlanOptions): number => source.length * (flips ? 2 : 1);
 
-const sourceMeta = ({ source, flips }: CacheOptions, sizePx: number) => ({
+const sourceMeta = ({ source, flips }: PlanOptions, sizePx: number) => ({
   source: source.name,
   fingerprint: source.fingerprint,
   sizePx,
@@ -115,22 +164,23 @@ const sourceMeta = ({ source, flips }: CacheOptions, sizePx: number) => ({
   imagesVersion: IMAGES_VERSION,
 });
 
-async function fill(
-  kind: string,
-  { cacheFolder, onProgress }: CacheOptions,
-  content: Omit<RowStoreHeader, "key">,
-  batches: (startRow: number) => AsyncIterable<RowBatch>,
-): Promise<Cached> {
+/** A name and the bytes of a store's rows. */
+function planStore(content: Omit<RowStoreHeader, "key">): RowStorePlan {
   const { classes: _, source: __, ...keyed } = content.meta as Record<string, unknown>;
   const key = createHash("sha256")
     .update(JSON.stringify({ ...keyed, rows: content.rows, columns: content.columns }))
     .digest("hex");
-  const folder = join(cacheFolder, `${kind}-${key.slice(0, 16)}`);
-  if (await isRowStore(folder, key)) return { store: await openRowStore(folder, key), folder, reused: true };
-  await writeRowStore(folder, { ...content, key }, batches, {
-    onRows: (done) => onProgress?.(done, content.rows),
-  });
-  return { store: await openRowStore(folder, key), folder, reused: false };
+  return planRowStore({ ...content, key }, defaultShardRows(content, BATCH));
+}
+
+function planOf(
+  kind: string,
+  { cacheFolder }: PlanOptions,
+  store: RowStorePlan,
+  { makeRows, close }: { makeRows(start: number, end: number): AsyncIterable<RowBatch>; close(): Promise<void> },
+): CachePlan {
+  const folder = join(cacheFolder, `${kind}-${store.key.slice(0, 16)}`);
+  return { folder, store, fill: (shards, options) => writeShards(folder, store, shards, makeRows, options), close };
 }
 
 interface ImageBatch {

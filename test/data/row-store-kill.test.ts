@@ -1,13 +1,15 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { CacheError } from "../../data/errors.js";
+import { planRowStore, shardsOfPart } from "../../data/row-plan.js";
 import { isRowStore, openRowStore, type RowBatch, verifyRowStore, writeRowStore } from "../../data/row-store.js";
+import { finishRowStore, writeShards } from "../../data/row-writer.js";
 
 const repository = join(import.meta.dirname, "../..");
 const LOCK = "writing.lock";
@@ -20,25 +22,35 @@ const HEADER = {
 const SHARD_ROWS = 8;
 
 // The same rows as `batches` below, in plain JavaScript for another process; a line for each batch that was taken. From row
-// "hold" on it waits for a line.
+// "hold" on it waits for a line. With a part "2-of-3" it writes that one.
 const CHILD = `
+import { planRowStore, shardsOfPart } from "./data/row-plan.js";
 import { writeRowStore } from "./data/row-store.js";
-const [folder, rowsAtATime, hold] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+import { finishRowStore, writeShards } from "./data/row-writer.js";
+const [folder, rowsAtATime, hold, part] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4]), process.argv[5]];
 const header = ${JSON.stringify(HEADER)};
-await writeRowStore(folder, header, async function* (start) {
-  for (let row = start; row < header.rows; row += rowsAtATime) {
+const onRows = (done) => process.stdout.write(done + "\\n");
+async function* rowsOf(start, end) {
+  for (let row = start; row < end; row += rowsAtATime) {
     if (row === hold) await new Promise((resolve) => process.stdin.once("data", resolve));
-    const rows = Math.min(rowsAtATime, header.rows - row);
+    const rows = Math.min(rowsAtATime, end - row);
     const x = new Float32Array(rows * 40000).map((_, i) => Math.fround((row * 40000 + i) % 1009) / 8);
     yield { x, label: new Int32Array(rows).map((_, i) => row + i) };
   }
-}, { shardRows: ${SHARD_ROWS}, onRows: (done) => process.stdout.write(done + "\\n") });
+}
+if (part === undefined) await writeRowStore(folder, header, rowsOf, { shardRows: ${SHARD_ROWS}, onRows });
+else {
+  const [index, count] = part.split("-of-").map(Number);
+  const plan = planRowStore(header, ${SHARD_ROWS});
+  await writeShards(folder, plan, shardsOfPart(plan, { index, count }), rowsOf, { part, onRows });
+  await finishRowStore(folder, plan);
+}
 process.stdin.unref();
 `;
 
-async function* batches(start: number): AsyncGenerator<RowBatch> {
-  for (let row = start; row < HEADER.rows; row += 5) {
-    const rows = Math.min(5, HEADER.rows - row);
+async function* batches(start: number, end: number): AsyncGenerator<RowBatch> {
+  for (let row = start; row < end; row += 5) {
+    const rows = Math.min(5, end - row);
     const x = new Float32Array(rows * 40_000).map((_, i) => Math.fround((row * 40_000 + i) % 1009) / 8);
     yield { x, label: new Int32Array(rows).map((_, i) => row + i) };
   }
@@ -60,10 +72,15 @@ async function contents(of: string): Promise<Record<string, string>> {
 }
 
 /** Starts the child and waits until it has taken `rows` rows. */
-async function startChild(rows: number, rowsAtATime = 3, hold = -1): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [join(root, "child.mjs"), folder, String(rowsAtATime), String(hold)], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
+async function startChild(rows: number, rowsAtATime = 3, hold = -1, part?: string): Promise<ChildProcess> {
+  const args = [
+    join(root, "child.mjs"),
+    folder,
+    String(rowsAtATime),
+    String(hold),
+    ...(part === undefined ? [] : [part]),
+  ];
+  const child = spawn(process.execPath, args, { stdio: ["pipe", "pipe", "inherit"] });
   await new Promise<void>((resolve, reject) => {
     let text = "";
     child.stdout.on("data", (chunk) => {
@@ -89,9 +106,13 @@ beforeAll(async () => {
   const options = "--ignoreConfig --rootDir data --module nodenext --target es2022 --types node --skipLibCheck".split(
     " ",
   );
-  await promisify(execFile)(process.execPath, [tsc, "data/row-store.ts", ...options, "--outDir", join(root, "data")], {
-    cwd: repository,
-  });
+  await promisify(execFile)(
+    process.execPath,
+    [tsc, "data/row-store.ts", "data/row-writer.ts", ...options, "--outDir", join(root, "data")],
+    {
+      cwd: repository,
+    },
+  );
   await symlink(join(repository, "node_modules"), join(root, "node_modules"));
   await writeFile(join(root, "package.json"), '{"type":"module"}');
   await writeFile(join(root, "child.mjs"), CHILD);
@@ -114,9 +135,9 @@ describe("a writer killed with SIGKILL", () => {
       else await expect(openRowStore(folder, HEADER.key)).rejects.toThrow(CacheError);
 
       const starts: number[] = [];
-      const resumed = (start: number) => {
+      const resumed = (start: number, end: number) => {
         starts.push(start);
-        return batches(start);
+        return batches(start, end);
       };
       await writeRowStore(folder, HEADER, resumed, { shardRows: SHARD_ROWS });
       // Rows in whole shards are not asked for again.
@@ -131,6 +152,89 @@ describe("a writer killed with SIGKILL", () => {
   test("three times, it still ends with the same bytes", async () => {
     for (const rows of [10, 20, 35]) await kill(await startChild(rows, 2));
     await writeRowStore(folder, HEADER, batches, { shardRows: SHARD_ROWS });
+    expect(await contents(folder)).toEqual(want);
+  });
+});
+
+describe("a store in parts", () => {
+  const plan = planRowStore(HEADER, SHARD_ROWS); // 6 shards
+  const write = (index: number, count: number) =>
+    writeShards(folder, plan, shardsOfPart(plan, { index, count }), batches, { part: `${index}-of-${count}` });
+  const exit = async (child: ChildProcess) => {
+    if (child.exitCode === null) await new Promise((resolve) => child.once("exit", resolve));
+    expect(child.exitCode).toBe(0);
+  };
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 9])("%i parts have every shard once, in equal numbers", (count) => {
+    const parts = Array.from({ length: count }, (_, i) => shardsOfPart(plan, { index: i + 1, count }));
+    expect(parts.flat()).toEqual([0, 1, 2, 3, 4, 5]);
+    const sizes = parts.map(({ length }) => length);
+    expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1);
+  });
+
+  test("three processes at once: the bytes of a single one, and the last to finish completes it", async () => {
+    const children = await Promise.all([1, 2, 3].map((index) => startChild(1, 3, -1, `${index}-of-3`)));
+    await Promise.all(children.map(exit));
+    expect(await contents(folder)).toEqual(want);
+  });
+
+  // After so many of its 16 rows.
+  test.each([0, 3, 8, 12, 15])(
+    "one killed after %i rows: the others finish, and it goes on where it was",
+    async (rows) => {
+      const victim = await startChild(rows, 3, -1, "2-of-3");
+      await kill(victim);
+      await Promise.all([write(1, 3), write(3, 3)]);
+      const missing = await finishRowStore(folder, plan);
+      if (missing.length > 0) expect(await isRowStore(folder, HEADER.key)).toBe(false);
+      for (const shard of missing) expect([2, 3]).toContain(shard);
+      expect(missing.length).toBeLessThanOrEqual(2 - Math.floor(rows / SHARD_ROWS));
+      await write(2, 3);
+      expect(await finishRowStore(folder, plan)).toEqual([]);
+      expect(await contents(folder)).toEqual(want);
+    },
+  );
+
+  test("a process that writes alone completes what parts have left", async () => {
+    await write(2, 3);
+    const asked: number[][] = [];
+    const rows = (start: number, end: number) => {
+      asked.push([start, end]);
+      return batches(start, end);
+    };
+    await writeRowStore(folder, HEADER, rows, { shardRows: SHARD_ROWS });
+    expect(asked).toEqual([
+      [0, 16],
+      [32, 48],
+    ]);
+    expect(await contents(folder)).toEqual(want);
+  });
+
+  test("a part that runs is neither started twice nor written over by one that writes alone, nor the other way round", async () => {
+    const part = await startChild(1, 1, 17, "2-of-3");
+    const refusal = `process ${part.pid} on ${hostname()} is writing this folder`;
+    await expect(write(2, 3)).rejects.toThrow(refusal);
+    await expect(writeRowStore(folder, HEADER, batches, { shardRows: SHARD_ROWS })).rejects.toThrow(refusal);
+    expect((await readdir(folder)).filter((name) => name.endsWith(".lock"))).toEqual(["writing-2-of-3.lock"]);
+    await write(1, 3);
+    await kill(part);
+    const alone = await startChild(20, 1, 20);
+    await expect(write(2, 3)).rejects.toThrow(`process ${alone.pid} on ${hostname()} is writing this folder`);
+    await kill(alone);
+    await writeRowStore(folder, HEADER, batches, { shardRows: SHARD_ROWS });
+    expect(await contents(folder)).toEqual(want);
+  });
+
+  test("a shard of a finished store that is damaged is made again by its part", async () => {
+    await Promise.all([write(1, 2), write(2, 2)]);
+    await finishRowStore(folder, plan);
+    const damaged = join(folder, "shard-00004.safetensors");
+    const bytes = await readFile(damaged);
+    bytes[bytes.length - 1]! ^= 1;
+    await writeFile(damaged, bytes);
+    await write(1, 2);
+    await write(2, 2);
+    expect(await finishRowStore(folder, plan)).toEqual([]);
     expect(await contents(folder)).toEqual(want);
   });
 });
@@ -158,15 +262,15 @@ describe("two writers", () => {
   });
 
   test("one that lost its lock stops before it writes another shard", async () => {
-    const stolen = async function* (start: number) {
-      for await (const batch of batches(start)) {
+    const stolen = async function* (start: number, end: number) {
+      for await (const batch of batches(start, end)) {
         yield batch;
         await writeFile(join(folder, LOCK), JSON.stringify({ token: "x", pid: 1, started: null, host: "elsewhere" }));
       }
     };
     const writing = writeRowStore(folder, HEADER, stolen, { shardRows: SHARD_ROWS });
     await expect(writing).rejects.toThrow(/process 1 on elsewhere has taken over writing this folder/);
-    expect(await readdir(folder)).toEqual([LOCK]);
+    expect((await readdir(folder)).sort()).toEqual(["plan.json", LOCK]);
   });
 
   const holder = { token: "x", pid: process.pid, started: null, host: hostname() };
@@ -179,6 +283,18 @@ describe("two writers", () => {
     if (label.startsWith("an earlier") && process.platform !== "linux") return;
     await writeRowStore(folder, { ...HEADER, rows: 0 }, batches);
     await writeFile(join(folder, LOCK), lock);
+    await writeRowStore(folder, HEADER, batches, { shardRows: SHARD_ROWS });
+    expect(await contents(folder)).toEqual(want);
+  });
+
+  test("a lock of another machine that was not renewed for long is taken over", async () => {
+    await writeRowStore(folder, { ...HEADER, rows: 0 }, batches);
+    const lock = join(folder, LOCK);
+    await writeFile(lock, JSON.stringify({ ...holder, pid: 7, host: "elsewhere" }));
+    const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+    await utimes(lock, ago(2), ago(2));
+    await expect(writeRowStore(folder, HEADER, batches)).rejects.toThrow("process 7 on elsewhere");
+    await utimes(lock, ago(4), ago(4));
     await writeRowStore(folder, HEADER, batches, { shardRows: SHARD_ROWS });
     expect(await contents(folder)).toEqual(want);
   });

@@ -133,7 +133,6 @@ describe("feature cache", () => {
   test.each<[string, (shard: string) => Promise<void>]>([
     ["cut off", (shard) => truncate(shard, 2000)],
     ["foreign", (shard) => writeFile(shard, "not a shard at all, but long enough to look at")],
-    ["missing", (shard) => rm(shard)],
   ])("a shard that is %s is refused by its name", async (_, damage) => {
     const first = await cacheFeatures(options(source()));
     await first.store.close();
@@ -145,6 +144,18 @@ describe("feature cache", () => {
     };
     await expect(open()).rejects.toThrow(CacheError);
     await expect(open()).rejects.toThrow(shard.split("/").at(-1));
+  });
+
+  test("a shard that is missing is made again, with the same bytes", async () => {
+    const first = await cacheFeatures(options(source()));
+    await first.store.close();
+    const shard = await shardOf(first.folder);
+    const before = await readFile(shard);
+    await rm(shard);
+    const second = await cacheFeatures(options(source()));
+    await second.store.close();
+    expect(second.reused).toBe(false);
+    expect(Buffer.compare(await readFile(shard), before)).toBe(0);
   });
 
   test("an image that cannot be read ends it by name, and what is half written is not taken for whole", async () => {
