@@ -17,13 +17,13 @@ export interface RowStorePlan extends RowStoreHeader {
   readonly shardRows: number;
 }
 
-const MIN_SHARD_BYTES = 64 * 2 ** 20;
+const MIN_SHARD_BYTES = 16 * 2 ** 20;
 const MAX_SHARD_BYTES = 256 * 2 ** 20;
 /** Large stores are to have about so many shards. */
 const WANTED_SHARDS = 256;
 
 /**
- * @param shardRows what a killed process can lose at most. @default 64 MiB of rows (256 MiB in stores of 64 GiB and more), at least 1
+ * @param shardRows what a killed process can lose at most. @default rows of 16 MiB, in large stores more, up to 256 MiB
  * @throws {ShapeError} a header that cannot be: names the column.
  */
 export function planRowStore(header: RowStoreHeader, shardRows = defaultShardRows(header)): RowStorePlan {

@@ -90,18 +90,39 @@ export async function writeShards(
  * @throws {DataError} the folder cannot be read or written.
  */
 export async function finishRowStore(folder: string, plan: RowStorePlan): Promise<number[]> {
-  const records: ShardRecord[] = [];
-  const missing: number[] = [];
-  for (const shard of allShards(plan)) {
-    const record = await recordOf(folder, plan, shard);
-    if (record === undefined) missing.push(shard);
-    else records.push(record);
-  }
+  const { records, missing } = await findShards(folder, plan);
   if (missing.length === 0) {
     await writeManifest(folder, plan, records);
     await rm(join(folder, PLAN), { force: true });
   }
   return missing;
+}
+
+/** The shards of a store that are not there yet, by their headers. @throws {DataError} the folder cannot be read. */
+export async function missingShards(folder: string, plan: RowStorePlan): Promise<number[]> {
+  return (await findShards(folder, plan)).missing;
+}
+
+async function findShards(folder: string, plan: RowStorePlan): Promise<{ records: ShardRecord[]; missing: number[] }> {
+  const there = new Set(await filesOf(folder));
+  const records: ShardRecord[] = [];
+  const missing: number[] = [];
+  for (const shard of allShards(plan)) {
+    const record = there.has(shardFile(shard)) ? await recordOf(folder, plan, shard) : undefined;
+    if (record === undefined) missing.push(shard);
+    else records.push(record);
+  }
+  return { records, missing };
+}
+
+/** Names of the files in a folder; none when it is not there. */
+async function filesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw fileError(error, "cannot read", folder);
+  }
 }
 
 /** What the manifest says of a shard; undefined when it is missing or, by its header, not the one. */

@@ -5,7 +5,15 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ImageSource } from "../data/image-source.js";
-import { allShards, defaultShardRows, planRowStore, type RowStoreHeader, type RowStorePlan } from "../data/row-plan.js";
+import {
+  allShards,
+  defaultShardRows,
+  planRowStore,
+  type RowStoreHeader,
+  type RowStorePlan,
+  type StorePart,
+  shardsOfPart,
+} from "../data/row-plan.js";
 import { isRowStore, openRowStore, type RowBatch, type RowStore } from "../data/row-store.js";
 import { finishRowStore, type WriteShardsOptions, writeShards } from "../data/row-writer.js";
 import type { Device } from "../src/compile/compile.js";
@@ -58,11 +66,20 @@ export interface CachePlan {
 }
 
 export interface FillOptions {
-  onProgress?(done: number, total: number): void;
+  /** Only this part of the shards. @default all of them, as the only process that writes */
+  readonly part?: StorePart;
+  onProgress?(done: number): void;
 }
 
-export interface CacheFeaturesOptions extends PlanFeaturesOptions, FillOptions {}
-export interface CacheImagesOptions extends PlanImagesOptions, FillOptions {}
+export interface Filled {
+  /** Whether all of it was there already. */
+  readonly reused: boolean;
+  /** Shards that other parts have still to make: none when the cache is whole. */
+  readonly missing: number;
+}
+
+export interface CacheFeaturesOptions extends PlanFeaturesOptions, Omit<FillOptions, "part"> {}
+export interface CacheImagesOptions extends PlanImagesOptions, Omit<FillOptions, "part"> {}
 
 export interface Cached {
   readonly store: RowStore;
@@ -77,27 +94,37 @@ export interface Cached {
  * @throws {UsageError} an unknown target. @throws {CacheError} a damaged cache, by the name of the shard.
  */
 export async function cacheFeatures(options: CacheFeaturesOptions): Promise<Cached> {
-  return fillWhole(await planFeatures(options), options);
+  return fillAndOpen(await planFeatures(options), options);
 }
 
 /** The images as the model sees them, columns `image` uint8 [S,S,3] and `label` int32 []. */
 export async function cacheImages(options: CacheImagesOptions): Promise<Cached> {
-  return fillWhole(planImages(options), options);
+  return fillAndOpen(planImages(options), options);
 }
 
-/** All of a plan's shards by this process alone, unless they are there; closes the plan. */
-async function fillWhole(plan: CachePlan, { onProgress }: FillOptions): Promise<Cached> {
+async function fillAndOpen(plan: CachePlan, options: Omit<FillOptions, "part">): Promise<Cached> {
+  const { folder, store } = plan;
+  const { reused } = await fillCache(plan, options);
+  return { store: await openRowStore(folder, store.key), folder, reused };
+}
+
+/**
+ * Compute what is missing of a cache, or of one part of it, and finish it when nothing is missing then; closes the plan.
+ *
+ * @throws {CacheError} another process is at it. @throws {DataError} an image that cannot be decoded, or no space.
+ */
+export async function fillCache(plan: CachePlan, { part, onProgress }: FillOptions = {}): Promise<Filled> {
   const { folder, store } = plan;
   try {
-    if (await isRowStore(folder, store.key)) {
-      return { store: await openRowStore(folder, store.key), folder, reused: true };
-    }
-    await plan.fill(allShards(store), { onRows: (done) => onProgress?.(done, store.rows) });
-    await finishRowStore(folder, store);
+    if (await isRowStore(folder, store.key)) return { reused: true, missing: 0 };
+    await plan.fill(part === undefined ? allShards(store) : shardsOfPart(store, part), {
+      ...(part === undefined ? {} : { part: `${part.index}-of-${part.count}` }),
+      ...(onProgress === undefined ? {} : { onRows: onProgress }),
+    });
+    return { reused: false, missing: (await finishRowStore(folder, store)).length };
   } finally {
     await plan.close();
   }
-  return { store: await openRowStore(folder, store.key), folder, reused: false };
 }
 
 /**

@@ -1,5 +1,6 @@
 /** @file What the commands of single steps share: open the run, do the step, say what became of it. */
 import type { StepName } from "../run/run-experiment.js";
+import type { StepOptions } from "../run/steps/step.js";
 import { type Arguments, flag, listOption, positional } from "./command.js";
 import type { CliContext } from "./context.js";
 import { openTarget, printResult, showPath } from "./experiment-options.js";
@@ -13,9 +14,14 @@ export const RUN_POSITIONAL = {
 /**
  * Do one step of the run that the command line names.
  *
- * @param again do it although its output is there.
+ * @param options `again`: do it although its output is there; `part`: only this part of it.
  */
-export async function runStep(step: StepName, args: Arguments, context: CliContext, again = false): Promise<number> {
+export async function runStep(
+  step: StepName,
+  args: Arguments,
+  context: CliContext,
+  { again = false, part }: Pick<StepOptions, "again" | "part"> = {},
+): Promise<number> {
   const { runExperiment } = await import("../run/run-experiment.js");
   const run = await openTarget(positional(args, "run"), args, context);
   const arms = listOption(args, "arm");
@@ -24,6 +30,7 @@ export async function runStep(step: StepName, args: Arguments, context: CliConte
     {
       progress: openProgress(context, flag(args, "quiet")),
       again,
+      ...(part === undefined ? {} : { part }),
       ...(arms.length === 0 ? {} : { arms }),
       ...(context.signal === undefined ? {} : { signal: context.signal }),
     },

@@ -34,7 +34,8 @@ export async function runExperiment(
   options: StepOptions,
   steps: readonly StepName[] = Object.keys(STEPS) as StepName[],
 ): Promise<RunOutcome> {
-  const lock = await lockFolder(run.folder);
+  const { part } = options;
+  const lock = await lockFolder(run.folder, part === undefined ? {} : { share: `${part.index}-of-${part.count}` });
   try {
     const outcome: Partial<Record<StepName, readonly StepOutcome[]>> = {};
     for (const name of Object.keys(STEPS) as StepName[]) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { DescryError } from "../../data/errors.js";
 import { float16ToFloat32, float32ToFloat16 } from "../../data/float16.js";
+import { defaultShardRows, planRowStore, shardCount } from "../../data/row-plan.js";
 import {
   type Column,
   isRowStore,
@@ -178,16 +179,16 @@ describe("round trip", () => {
     });
   });
 
-  test("shards hold 64 MiB when nothing else is said", async () => {
-    const header: RowStoreHeader = { key: "big", rows: 3, columns: { x: { dtype: "U8", shape: [2 ** 25] } }, meta: {} };
-    await writeRowStore(folder, header, async function* () {
-      for (let i = 0; i < 3; i++) yield { x: new Uint8Array(2 ** 25).fill(i) };
-    });
-    expect((await readdir(folder)).sort()).toEqual([
-      "manifest.json",
-      "shard-00000.safetensors",
-      "shard-00001.safetensors",
-    ]);
+  // Rows of 64 KiB: ImageNet's SIFT is 314 shards of 256 MiB.
+  test.each([
+    [10, 1, 256],
+    [10_000, 40, 256],
+    [100_000, 261, 384],
+    [1_281_167, 313, 4096],
+  ])("%i rows fall into %i shards of %i rows when nothing else is said", (rows, shards, shardRows) => {
+    const header: RowStoreHeader = { key: "big", rows, columns: { x: { dtype: "F16", shape: [256, 128] } }, meta: {} };
+    const plan = planRowStore(header, defaultShardRows(header, 16));
+    expect([shardCount(plan), plan.shardRows]).toEqual([shards, shardRows]);
   });
 });
 

@@ -15,5 +15,5 @@ export const evaluateCommand: Command = {
     ...OUTPUT_OPTIONS,
   },
   examples: [["$0 evaluate runs/my-1a2b3c4d", "all arms"]],
-  run: (args, context) => runStep("evaluate", args, context, flag(args, "again")),
+  run: (args, context) => runStep("evaluate", args, context, { again: flag(args, "again") }),
 };

@@ -1,5 +1,6 @@
 import { UsageError } from "../../../data/errors.js";
-import { type Command, flag, textOption, wholeOption } from "../command.js";
+import type { StorePart } from "../../../data/row-plan.js";
+import { type Arguments, type Command, flag, textOption, wholeOption } from "../command.js";
 import type { CliContext } from "../context.js";
 import { OUTPUT_OPTIONS, printResult, RUN_OPTIONS, showPath } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
@@ -24,6 +25,12 @@ export const featuresCommand: Command = {
     flips: { type: "boolean", describe: "also the mirrored images" },
     dtype: { type: "string", requiresArg: true, choices: ["F16", "F32"], describe: "number format (default F16)" },
     cache: { type: "string", requiresArg: true, describe: "folder of the cache (default .descry/cache)" },
+    shard: {
+      type: "string",
+      requiresArg: true,
+      describe:
+        "I/N: only part I (1 to N) of the cache's shards; N processes that share a file system fill it together",
+    },
     again: { type: "boolean", describe: "write the record of an experiment again although it is there" },
     ...RUN_OPTIONS,
     ...OUTPUT_OPTIONS,
@@ -31,13 +38,22 @@ export const featuresCommand: Command = {
   examples: [
     ["$0 features experiments/photos-classical.yaml", "everything that the experiment needs"],
     ["$0 features --data imagefolder:photos/ --target hog --grid 16", "one target of your own images"],
+    [
+      "$0 features my.yaml --shard $SLURM_ARRAY_TASK_ID/8",
+      "one of eight jobs (sbatch --array=1-8); the last completes it",
+    ],
+    ["$0 features my.yaml --shard $((JOB_COMPLETION_INDEX + 1))/8", "the same in an indexed job of Kubernetes"],
   ],
   async run(args, context) {
+    const part = partOption(args);
     if (args.run !== undefined) {
       const bare = BARE_OPTIONS.find((name) => args[name] !== undefined);
       if (bare !== undefined)
         throw new UsageError(`--${bare} is for features without an experiment; the experiment sets it`);
-      return runStep("features", args, context, flag(args, "again"));
+      return runStep("features", args, context, {
+        again: flag(args, "again"),
+        ...(part === undefined ? {} : { part }),
+      });
     }
     const data = textOption(args, "data");
     const target = textOption(args, "target");
@@ -46,7 +62,7 @@ export const featuresCommand: Command = {
         hint: "for example: descry features --data imagefolder:photos/ --target sift",
       });
     }
-    return cacheBare(args, data, target, context);
+    return cacheBare(args, data, target, part, context);
   },
 };
 
@@ -54,6 +70,7 @@ async function cacheBare(
   args: Readonly<Record<string, unknown>>,
   data: string,
   target: string,
+  part: StorePart | undefined,
   context: CliContext,
 ): Promise<number> {
   const path = await import("node:path");
@@ -72,6 +89,7 @@ async function cacheBare(
       skipBad: flag(args, "skip-bad"),
       dtype: args.dtype === "F32" ? "F32" : "F16",
       cacheFolder: cache === undefined ? cacheFolderOf(context.cwd) : path.resolve(context.cwd, cache),
+      part: part ?? null,
     },
     {
       cwd: context.cwd,
@@ -81,4 +99,17 @@ async function cacheBare(
   );
   printResult(args, context, result, showPath(result.folder, context));
   return 0;
+}
+
+/** `--shard 2/8`. @throws {UsageError} anything but I/N with I from 1 to N. */
+function partOption(args: Arguments): StorePart | undefined {
+  const text = textOption(args, "shard");
+  if (text === undefined) return undefined;
+  const [, index, count] = (/^(\d{1,6})\/(\d{1,6})$/.exec(text) ?? []).map(Number);
+  if (index === undefined || count === undefined || index < 1 || index > count) {
+    throw new UsageError(`--shard: wanted I/N with I from 1 to N, such as 2/8, got ${JSON.stringify(text)}`, {
+      hint: "counting starts at 1: a Slurm array is --array=1-N",
+    });
+  }
+  return { index, count };
 }

@@ -18,5 +18,5 @@ export const sampleCommand: Command = {
     ["$0 sample runs/my-1a2b3c4d", "all arms"],
     ["$0 sample runs/my-1a2b3c4d --arm control --again", "one arm, drawn again"],
   ],
-  run: (args, context) => runStep("sample", args, context, flag(args, "again")),
+  run: (args, context) => runStep("sample", args, context, { again: flag(args, "again") }),
 };

@@ -18,5 +18,5 @@ export const trainCommand: Command = {
     ["$0 train my.yaml", "all arms"],
     ["$0 train runs/my-1a2b3c4d --arm control --resume", "one arm of a run, continued"],
   ],
-  run: (args, context) => runStep("train", args, context, args.resume === false),
+  run: (args, context) => runStep("train", args, context, { again: args.resume === false }),
 };

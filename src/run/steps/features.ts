@@ -14,7 +14,9 @@ export async function featuresStep(run: Run, options: StepOptions): Promise<Step
   if (record !== undefined && (await isFeaturesRecordWhole(record, targets))) {
     return ["images", ...targets].map((name) => tellSkipped(options.progress, "features", name, "cached"));
   }
-  const input = { runFolder: run.folder, cacheFolder: run.cacheFolder, experiment };
-  const { reused } = await runTask("features", input, { ...options, cwd: workingFolder });
-  return ["images", ...targets].map((name) => ({ name, state: reused.includes(name) ? "skipped" : "done" }));
+  const { part = null } = options;
+  const input = { runFolder: run.folder, cacheFolder: run.cacheFolder, experiment, part };
+  const { reused, incomplete } = await runTask("features", input, { ...options, cwd: workingFolder });
+  const stateOf = (name: string) => (reused.includes(name) ? "skipped" : incomplete.includes(name) ? "part" : "done");
+  return ["images", ...targets].map((name) => ({ name, state: stateOf(name) }));
 }

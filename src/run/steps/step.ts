@@ -1,4 +1,5 @@
 /** @file What all steps have in common. */
+import type { StorePart } from "../../../data/row-plan.js";
 import type { ProgressSink } from "../progress.js";
 import type { Run } from "../run-folder.js";
 import { findArm } from "../run-folder.js";
@@ -12,13 +13,16 @@ export interface StepOptions {
   readonly arms?: readonly string[];
   /** Do it again although its output is there. @default false */
   readonly again?: boolean;
+  /** Only this part of the features; the others are made by other processes. Absent: all, in this process alone. */
+  readonly part?: StorePart;
 }
 
 /** What became of one piece of a step. */
 export interface StepOutcome {
   /** Arm or target. */
   readonly name: string;
-  readonly state: "done" | "skipped";
+  /** `part`: this part of it is done, others are not. */
+  readonly state: "done" | "skipped" | "part";
 }
 
 /** The arms that a step works on. @throws {UsageError} an unknown name. */

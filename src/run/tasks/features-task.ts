@@ -1,7 +1,8 @@
 import path from "node:path";
 import type { ImageSource } from "../../../data/image-source.js";
 import { openImageSource } from "../../../data/open-source.js";
-import { cacheFeatures, cacheImages } from "../../../features/cache.js";
+import type { StorePart } from "../../../data/row-plan.js";
+import { type CachePlan, planFeatures, planImages } from "../../../features/cache.js";
 import { loadDescriptor } from "../../../features/load-descriptor.js";
 import { parseTarget } from "../../../features/targets.js";
 import { RANDOM_VGG } from "../../evaluate/network-name.js";
@@ -13,28 +14,33 @@ import type { ProgressSink } from "../progress.js";
 import type { Experiment } from "../schema.js";
 import { targetsOf, taskLabel } from "../steps/step.js";
 import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
+import { checkDiskSpace } from "./check-disk-space.js";
 import { gridOf } from "./model-config.js";
 
 export interface FeaturesInput {
   readonly runFolder: string;
   readonly cacheFolder: string;
   readonly experiment: Experiment;
+  /** null: all of it, in this process alone. */
+  readonly part: StorePart | null;
 }
 
 export interface FeaturesResult {
   /** What was in the cache already: `images` or a target. */
   readonly reused: string[];
+  /** What other parts have still to make; where there is any, no `features.json` is written yet. */
+  readonly incomplete: string[];
 }
 
 /** Images that the report shows with every target. */
 const PICTURES = 4;
 
 /**
- * Cache an experiment's images and the features of all of its targets, draw the targets for the report, and write down where
- * everything is.
+ * Cache an experiment's images and the features of all of its targets (or one part of all of them), draw the targets for the report,
+ * and write down where everything is.
  */
 export async function featuresTask(
-  { runFolder, cacheFolder, experiment }: FeaturesInput,
+  { runFolder, cacheFolder, experiment, part }: FeaturesInput,
   progress: ProgressSink,
 ): Promise<FeaturesResult> {
   const { data, align, seed } = experiment;
@@ -47,24 +53,21 @@ export async function featuresTask(
     const skipped = source.skipped;
     await checkBeforehand(experiment, source);
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
-    const rows = source.length * (data.flips ? 2 : 1);
-    const images = await cacheWithProgress(progress, taskLabel("features", "images"), rows, (onProgress) =>
-      cacheImages({ source, sizePx: data.sizePx, flips: data.flips, cacheFolder, onProgress }),
-    );
-    const targets: Record<string, CacheReport> = {};
+    const common = { source, flips: data.flips, cacheFolder };
+    const plans: Record<string, CachePlan> = { images: planImages({ ...common, sizePx: data.sizePx }) };
     for (const target of targetsOf(experiment.arms)) {
-      targets[target] = await cacheWithProgress(progress, taskLabel("features", target), rows, (onProgress) =>
-        cacheFeatures({
-          source,
-          target,
-          grid: gridOf(experiment),
-          flips: data.flips,
-          dtype: align.cacheDtype,
-          cacheFolder,
-          onProgress,
-        }),
-      );
+      plans[target] = await planFeatures({ ...common, target, grid: gridOf(experiment), dtype: align.cacheDtype });
     }
+    await checkDiskSpace(plans, cacheFolder, progress);
+    const caches: Record<string, CacheReport> = {};
+    for (const [name, plan] of Object.entries(plans)) {
+      caches[name] = await cacheWithProgress(progress, taskLabel("features", name), plan, part ?? undefined);
+    }
+    const namesOf = (is: (report: CacheReport) => boolean) => Object.keys(caches).filter((name) => is(caches[name]!));
+    const reused = namesOf((report) => report.reused);
+    const incomplete = namesOf((report) => report.missing > 0);
+    if (incomplete.length > 0) return { reused, incomplete };
+    const { images, ...targets } = caches;
     await drawTargets(experiment, source, path.join(runFolder, "targets"), progress);
     const record: FeaturesRecord = {
       format: "descry-features-1",
@@ -76,12 +79,11 @@ export async function featuresTask(
         skipped,
       },
       grid: gridOf(experiment),
-      images: storeOf(images),
+      images: storeOf(images!),
       targets: Object.fromEntries(Object.entries(targets).map(([name, cached]) => [name, storeOf(cached)])),
     };
     await writeFeaturesRecord(runFolder, record);
-    const all = { images, ...targets };
-    return { reused: Object.entries(all).flatMap(([name, { reused }]) => (reused ? [name] : [])) };
+    return { reused, incomplete };
   } finally {
     await source.close();
   }

@@ -1,8 +1,10 @@
 import { openImageSource } from "../../../data/open-source.js";
-import { cacheFeatures } from "../../../features/cache.js";
+import type { StorePart } from "../../../data/row-plan.js";
+import { planFeatures } from "../../../features/cache.js";
 import type { ProgressSink } from "../progress.js";
 import { taskLabel } from "../steps/step.js";
 import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
+import { checkDiskSpace } from "./check-disk-space.js";
 
 export interface TargetFeaturesInput {
   /** Image source, such as `imagefolder:DIR`. */
@@ -16,6 +18,8 @@ export interface TargetFeaturesInput {
   readonly skipBad: boolean;
   readonly dtype: "F16" | "F32";
   readonly cacheFolder: string;
+  /** null: all of it, in this process alone. */
+  readonly part: StorePart | null;
 }
 
 export interface TargetFeaturesResult extends CacheReport {
@@ -26,17 +30,16 @@ export interface TargetFeaturesResult extends CacheReport {
 
 /** Cache the features of one target for any images, without an experiment. */
 export async function targetFeaturesTask(
-  { data, target, grid, count, flips, skipBad, dtype, cacheFolder }: TargetFeaturesInput,
+  { data, target, grid, count, flips, skipBad, dtype, cacheFolder, part }: TargetFeaturesInput,
   progress: ProgressSink,
 ): Promise<TargetFeaturesResult> {
   const source = await openImageSource(data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
   try {
     const skipped = source.skipped;
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
-    const rows = source.length * (flips ? 2 : 1);
-    const cached = await cacheWithProgress(progress, taskLabel("features", target), rows, (onProgress) =>
-      cacheFeatures({ source, target, grid, flips, dtype, cacheFolder, onProgress }),
-    );
+    const plan = await planFeatures({ source, target, grid, flips, dtype, cacheFolder });
+    await checkDiskSpace({ [target]: plan }, cacheFolder, progress);
+    const cached = await cacheWithProgress(progress, taskLabel("features", target), plan, part ?? undefined);
     return { target, source: source.name, skipped, ...cached };
   } finally {
     await source.close();
