@@ -23,6 +23,8 @@ interface DescriptorFacts {
   readonly load?: (data?: DescribedData) => Promise<Descriptor>;
   /** Only for descriptors that are in files, loaded: SHA-256 (hex) of the files. Part of every cache key. */
   readonly fingerprint?: string;
+  /** Found by the row of an image, and not made of its pixels. */
+  readonly isStored?: true;
   /** Only for encoders with a class token: the same with α·CLS + (1 − α)·token for each token. */
   readonly mixClassToken?: (alpha: number) => Descriptor;
   /**

@@ -22,7 +22,8 @@ export function combineLoaded(
       const loaded: Descriptor[] = [];
       for (const part of parts) loaded.push(await loadDescriptor(part, data));
       const hash = createHash("sha256").update(JSON.stringify(loaded.map(({ fingerprint }) => fingerprint ?? null)));
-      return { ...combine(loaded), fingerprint: hash.digest("hex") };
+      const isStored = loaded.some((part) => part.isStored === true);
+      return { ...combine(loaded), fingerprint: hash.digest("hex"), ...(isStored && { isStored }) };
     },
   };
 }

@@ -41,6 +41,7 @@ async function loadStored(place: string, data: DescribedData | undefined): Promi
     dim: layout.dim,
     version: VERSION,
     fingerprint: files.sha256,
+    isStored: true,
     summary: `features of ${rows} images computed elsewhere, of ${place}: ${layout.grid.join("×")} tokens, bilinear on other grids`,
     open: async (options) => openStored(name, files, layout, rowOf, options),
   };

@@ -4,8 +4,8 @@
 import { execFile } from "node:child_process";
 import { statfs } from "node:fs/promises";
 import { promisify } from "node:util";
+import { builtFile } from "../../data/built-file.js";
 import type { Device } from "../compile/compile.js";
-import { builtFile } from "../run/built-file.js";
 import { machineFacts, readVersions } from "../run/machine.js";
 
 /** One thing that was looked at. */
@@ -75,7 +75,7 @@ const OPTIONAL: Partial<Record<Device, string>> = {
 async function tryDevice(device: Device): Promise<Finding> {
   const what = `device ${device}`;
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [builtFile("cli/try-device.js"), device]);
+    const { stdout } = await promisify(execFile)(process.execPath, [builtFile("src/cli/try-device.js"), device]);
     return stdout === "right"
       ? { what, state: "ok", says: "compiled and ran a product, the result is right" }
       : { what, state: "problem", says: `a 2×2 product came out ${stdout}` };

@@ -3,8 +3,8 @@
  * The child is `task-child.ts`; the two talk over Node's process channel, and a child whose parent is gone ends itself.
  */
 import { fork } from "node:child_process";
+import { builtFile } from "../../data/built-file.js";
 import { DescryError } from "../../data/errors.js";
-import { builtFile } from "./built-file.js";
 import type { ProgressSink, TaskProgress } from "./progress.js";
 import type { TaskInputs, TaskName, TaskResults } from "./tasks/index.js";
 
@@ -60,7 +60,7 @@ export function runTask<N extends TaskName>(
 ): Promise<TaskResults[N]> {
   if (signal?.aborted === true) return Promise.reject(new Interrupted());
   return new Promise((resolve, reject) => {
-    const child = fork(builtFile("run/task-child.js"), [], {
+    const child = fork(builtFile("src/run/task-child.js"), [], {
       cwd,
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       execArgv: [],

@@ -2,15 +2,15 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /**
- * The built file of a script that runs in a process of its own, also when the caller is run unbuilt, by the tests.
+ * The built file of a script that runs in a process or thread of its own, also when the caller is run unbuilt, by the tests.
  *
- * @param name below `src/`, with the ending `.js`.
+ * @param name from the project's folder, with the ending `.js`.
  * @throws {Error} nothing was built.
  */
 export function builtFile(name: string): string {
   const beside = fileURLToPath(new URL(`../${name}`, import.meta.url));
   if (existsSync(beside)) return beside;
-  const built = fileURLToPath(new URL(`../../dist/src/${name}`, import.meta.url));
+  const built = fileURLToPath(new URL(`../dist/${name}`, import.meta.url));
   if (existsSync(built)) return built;
   throw new Error(`not built: ${built} is missing; run npm run build`);
 }

@@ -1,0 +1,36 @@
+/** @file What a thread that describes images and the one that it works for tell each other. */
+import type { FeatureComputerOptions } from "./descriptor.js";
+import type { FitSample } from "./fit-descriptor.js";
+
+/** Given to the worker when it starts. */
+export interface WorkerSetup {
+  /** Canonical names of the descriptors. */
+  readonly targets: readonly string[];
+  readonly computing: FeatureComputerOptions;
+  readonly sample: FitSample | undefined;
+}
+
+/** To the worker: describe some images; undefined: end when all is done. */
+export type WorkerRequest =
+  | {
+      /** [count,H,W,3], in shared memory; count is computing.batch at most. */
+      readonly images: Uint8Array;
+      readonly count: number;
+      readonly rows?: readonly number[];
+      /** Of each descriptor [count,T,D], in shared memory: the worker fills it. */
+      readonly tokens: readonly Float32Array[];
+    }
+  | undefined;
+
+/** An error as plain data. */
+export interface WorkerFailure {
+  readonly tag: string | undefined;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** From the worker: whether it is ready, then an answer to each request, in their order. */
+export type WorkerAnswer =
+  | { readonly kind: "ready"; readonly notes: readonly (string | undefined)[] }
+  | { readonly kind: "described" }
+  | { readonly kind: "failed"; readonly failure: WorkerFailure };

@@ -1,0 +1,55 @@
+/** @file The program of a thread that describes images (started by `describe-workers.ts`, never by hand). */
+import { parentPort, workerData } from "node:worker_threads";
+import { DescryError } from "../data/errors.js";
+import { openFeatureComputer } from "./compute-features.js";
+import type { WorkerAnswer, WorkerFailure, WorkerRequest, WorkerSetup } from "./describe-protocol.js";
+import type { FeatureComputer } from "./descriptor.js";
+import { fitToSample } from "./fit-descriptor.js";
+import { loadDescriptor } from "./load-descriptor.js";
+import { parseTarget } from "./targets.js";
+
+const { targets, computing, sample } = workerData as WorkerSetup;
+const port = parentPort!;
+const say = (answer: WorkerAnswer): void => port.postMessage(answer);
+
+const failureOf = (error: unknown): WorkerFailure => ({
+  tag: error instanceof DescryError ? error.tag : undefined,
+  message: error instanceof Error ? error.message : String(error),
+  stack: error instanceof Error ? error.stack : undefined,
+});
+
+async function openAll(): Promise<FeatureComputer[]> {
+  const computers: FeatureComputer[] = [];
+  for (const target of targets) {
+    const descriptor = await fitToSample(await loadDescriptor(parseTarget(target)), sample, computing);
+    computers.push(await openFeatureComputer(descriptor, computing));
+  }
+  return computers;
+}
+
+async function describe(computers: readonly FeatureComputer[], request: NonNullable<WorkerRequest>): Promise<void> {
+  const { images, count, rows, tokens } = request;
+  try {
+    for (const [i, computer] of computers.entries()) tokens[i]!.set(await computer.compute(images, count, rows));
+    say({ kind: "described" });
+  } catch (error) {
+    say({ kind: "failed", failure: failureOf(error) });
+  }
+}
+
+try {
+  const computers = await openAll();
+  // One after the other: a computer's calls must not overlap.
+  let last = Promise.resolve();
+  port.on("message", (request: WorkerRequest) => {
+    last = last.then(async () => {
+      if (request !== undefined) return describe(computers, request);
+      for (const computer of computers) await computer.dispose();
+      port.close();
+    });
+  });
+  say({ kind: "ready", notes: computers.map(({ note }) => note) });
+} catch (error) {
+  say({ kind: "failed", failure: failureOf(error) });
+  port.close();
+}
