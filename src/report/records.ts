@@ -45,7 +45,7 @@ export const stepMetricsSchema = z.looseObject({
   loss: finite(),
   denoising_loss: finite(),
   alignment_loss: finite().optional(),
-  grad_norm: finite(),
+  grad_norm: finite().optional(),
   seconds: finite(),
 });
 export type StepRecord = z.output<typeof stepMetricsSchema>;

@@ -122,6 +122,7 @@ function factsLine(group: RunGroup): Html {
     data["sizePx"] === undefined ? null : `${data["sizePx"]} pixels`,
     `${model["type"] === "sit" ? "SiT" : String(model["type"] ?? "model")} ${String(size ?? "")}`.trim(),
     `${formatCount(train.steps)} steps`,
+    train["precision"] === "mixed" ? "mixed precision" : null,
     `${group.runs.length === 1 ? "seed" : "seeds"} ${seeds}`,
     created.slice(0, 10),
   ];

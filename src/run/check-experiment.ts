@@ -37,6 +37,7 @@ export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): 
     return completeArm(file, i, model, origin);
   });
   checkSampling(file, origin);
+  checkPrecision(file, origin);
   if (data.count !== null) checkCounts(file, { count: data.count, said: `data.count = ${data.count} images` }, origin);
   return {
     name: file.name,
@@ -153,6 +154,13 @@ function canonicalTarget(target: string, fail: (key: string, message: string) =>
   } catch (error) {
     if (error instanceof DescryError) throw fail("target", error.message);
     throw error;
+  }
+}
+
+function checkPrecision({ train }: ExperimentFile, origin: ConfigOrigin): void {
+  if (train.precision === "mixed" && (train.device === "tfjs-cpu" || train.device === "tfjs-gpu")) {
+    const message = `mixed needs a compiled device, got device ${train.device}`;
+    throw configError(origin, ["train", "precision"], message, "use device webgpu or cuda, or precision: float32");
   }
 }
 

@@ -72,6 +72,8 @@ export function hashExperiment(experiment: Experiment): string {
     const [section, key] = path.split(".");
     delete copy[section!]![key!];
   }
+  // Runs from before this key keep their names.
+  if (experiment.train.precision === "float32") delete copy["train"]!["precision"];
   return createHash("sha256").update(stableJson(copy)).digest("hex").slice(0, 8);
 }
 

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { DEVICES } from "../compile/compile.js";
+import { PRECISIONS } from "../train/options.js";
 
 const wholeNumber = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max);
 const share = () => z.number().min(0).max(1);
@@ -68,6 +69,12 @@ const trainSchema = z.strictObject({
   tensorboard: z.boolean().default(false).describe("also write TensorBoard's event files (changes no result)"),
   threads: wholeNumber(0).default(0).describe("0: all cores (a checkpoint is repeatable on the same number)"),
   device: z.enum(DEVICES).default("cpu").describe("of training and sampling (changes the last digits only)"),
+  precision: z
+    .enum(PRECISIONS)
+    .default("float32")
+    .describe(
+      "of training; mixed: products in float16 and a loss scale, on webgpu and cuda (the cpu emulates it, slowly)",
+    ),
 });
 
 const sampleSchema = z.strictObject({

@@ -21,6 +21,8 @@ export interface AdamWStep {
   readonly biasCorrection2: tf.Tensor;
   /** All gradients are multiplied with it (clipping), scalar. */
   readonly gradientScale: tf.Tensor;
+  /** bool scalar. False: every slot stays as it is, to the bit, whatever the gradients are. Absent: true. */
+  readonly isDone?: tf.Tensor;
 }
 
 /** A parameter with its moments, all of one shape. */
@@ -43,17 +45,24 @@ export interface AdamWSlot {
  */
 export function adamW(
   { betas: [beta1, beta2], weightDecay, epsilon = ADAMW_EPSILON }: AdamWOptions,
-  { learningRate, biasCorrection1, biasCorrection2, gradientScale }: AdamWStep,
+  { learningRate, biasCorrection1, biasCorrection2, gradientScale, isDone }: AdamWStep,
 ): (slot: AdamWSlot, gradient: tf.Tensor) => AdamWSlot {
+  // Selecting the factors leaves the loops over the parameters as they are: times 1 and minus 0 change no bit.
+  const orElse = (value: tf.Tensor, other: number): tf.Tensor =>
+    isDone === undefined ? value : tf.where(isDone, value, tf.scalar(other));
+  const decay = (beta: number): tf.Tensor | number => (isDone === undefined ? beta : orElse(tf.scalar(beta), 1));
   const root = tf.sqrt(biasCorrection2);
-  const rate = tf.div(tf.mul(learningRate, root), biasCorrection1);
+  const rate = orElse(tf.div(tf.mul(learningRate, root), biasCorrection1), 0);
   const offset = tf.mul(root, epsilon);
-  const share1 = tf.mul(gradientScale, 1 - beta1);
-  const share2 = tf.mul(tf.square(gradientScale), 1 - beta2);
-  const kept = weightDecay === 0 ? undefined : tf.sub(1, tf.mul(learningRate, weightDecay));
-  return (slot, gradient) => {
-    const m = tf.add(tf.mul(slot.m, beta1), tf.mul(gradient, share1));
-    const v = tf.add(tf.mul(slot.v, beta2), tf.mul(tf.square(gradient), share2));
+  const share1 = orElse(tf.mul(gradientScale, 1 - beta1), 0);
+  const share2 = orElse(tf.mul(tf.square(gradientScale), 1 - beta2), 0);
+  const [keep1, keep2] = [decay(beta1), decay(beta2)];
+  const kept = weightDecay === 0 ? undefined : orElse(tf.sub(1, tf.mul(learningRate, weightDecay)), 1);
+  return (slot, given) => {
+    // Zero times what is not finite is not zero.
+    const gradient = orElse(given, 0);
+    const m = tf.add(tf.mul(slot.m, keep1), tf.mul(gradient, share1));
+    const v = tf.add(tf.mul(slot.v, keep2), tf.mul(tf.square(gradient), share2));
     const update = tf.mul(tf.div(m, tf.add(tf.sqrt(v), offset)), rate);
     const shrunk = kept === undefined ? slot.parameter : tf.mul(slot.parameter, kept);
     return { parameter: tf.sub(shrunk, update), m, v };

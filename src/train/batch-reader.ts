@@ -23,7 +23,10 @@ export interface BatchSource {
   readonly flips: boolean;
   readonly seed: number;
   readonly model: SitConfig;
-  readonly options: Pick<TrainOptions, "batch" | "labelDropout" | "path" | "time" | "learningRate" | "betas">;
+  readonly options: Pick<
+    TrainOptions,
+    "batch" | "labelDropout" | "path" | "time" | "learningRate" | "betas" | "precision"
+  >;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface BatchSource {
  */
 export async function readBatch(source: BatchSource, step: number): Promise<HostTensors> {
   const { images, features, dim, sourceLength, seed, model, options } = source;
-  const { batch: B, labelDropout, betas, learningRate } = options;
+  const { batch: B, labelDropout, betas, learningRate, precision } = options;
   const { channels: C, sizePx: S, classes } = model;
   const stream = (name: string) => randomStream(seed, `train/${name}`, step);
 
@@ -65,8 +68,10 @@ export async function readBatch(source: BatchSource, step: number): Promise<Host
     noise: { data: stream("noise").normal(B * C * S * S), shape: [B, C, S, S] },
     t: { data: mapTimes(drawTimes(stream("time"), B, options), options), shape: [B] },
     learningRate: scalar(learningRate),
-    biasCorrection1: scalar(biasCorrection1),
-    biasCorrection2: scalar(biasCorrection2),
+    // Where updates may be skipped, the step counts them itself.
+    ...(precision === "mixed"
+      ? {}
+      : { biasCorrection1: scalar(biasCorrection1), biasCorrection2: scalar(biasCorrection2) }),
     ...(target === undefined
       ? {}
       : { [targetInput(0)]: { data: target as Float32Array, shape: [B, gridSide(model) ** 2, dim!] } }),

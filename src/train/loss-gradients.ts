@@ -25,7 +25,7 @@ export interface LossInputs {
   readonly targets: readonly tf.Tensor[];
 }
 
-/** Losses, and the gradient of the total by name of the parameter, before clipping. */
+/** Losses, and the gradient of the total (times the loss scale) by name of the parameter, before clipping. */
 export interface LossGradients extends SitLoss {
   readonly gradients: Tensors;
 }
@@ -34,9 +34,15 @@ export interface LossGradients extends SitLoss {
  * Loss of SiT on a batch and its gradient by every trained parameter. No gradient reaches the targets.
  *
  * @param parameters  all of `parameterShapes(config)`. Read only.
+ * @param lossScale   scalar: the gradients are those of the loss times this. The losses are not. @default 1
  * @throws {ConfigError} targets without an align depth. @throws {ShapeError} targets that do not fit the tokens.
  */
-export function lossGradients(parameters: Tensors, inputs: LossInputs, config: LossConfig): LossGradients {
+export function lossGradients(
+  parameters: Tensors,
+  inputs: LossInputs,
+  config: LossConfig,
+  lossScale?: tf.Tensor,
+): LossGradients {
   const { model, alignDepth, coefficient, path } = config;
   if (config.targets.length !== inputs.targets.length) {
     throw new ShapeError(`training step: wants ${config.targets.length} targets, got ${inputs.targets.length}`);
@@ -68,7 +74,8 @@ export function lossGradients(parameters: Tensors, inputs: LossInputs, config: L
     if (parts.alignment !== undefined) tf.keep(parts.alignment);
     return parts.loss;
   };
-  const { value, grads } = tf.valueAndGrads(totalLoss)(names.map((name) => parameters[name]!));
+  const trained = names.map((name) => parameters[name]!);
+  const { value, grads } = tf.valueAndGrads(totalLoss)(trained, lossScale as tf.Scalar | undefined);
   const { denoising, alignment } = parts!;
   return {
     loss: value as tf.Scalar,

@@ -11,8 +11,10 @@ export interface StepMetrics {
   readonly denoising_loss: number;
   /** Not weighted, in [−1,1]; absent in a control. */
   readonly alignment_loss?: number;
-  /** Global norm of the gradient before clipping. */
-  readonly grad_norm: number;
+  /** Global norm of the gradient before clipping; absent where it overflowed float16 and the update was skipped. */
+  readonly grad_norm?: number;
+  /** With mixed precision: what the loss was multiplied with for the backward pass. */
+  readonly loss_scale?: number;
   /** Wall-clock time of the step, waiting for its batch included. */
   readonly seconds: number;
 }

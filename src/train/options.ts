@@ -14,7 +14,15 @@ export interface ObjectiveOptions {
   readonly clip: number;
   /** Of the moving average of all parameters, in [0,1]. */
   readonly emaDecay: number;
+  /**
+   * "mixed": products in float16, weights, norms, softmax, losses and optimizer in float32, and a loss scale that follows the
+   * gradients. @default "float32"
+   */
+  readonly precision?: PrecisionName;
 }
+
+export const PRECISIONS = ["float32", "mixed"] as const;
+export type PrecisionName = (typeof PRECISIONS)[number];
 
 /** A training run: the objective, and what is drawn and how long. */
 export interface TrainOptions extends ObjectiveOptions {

@@ -116,6 +116,7 @@ export async function trainArm(o: TrainArmOptions): Promise<TrainArmResult> {
     name: "training step",
     device: o.device ?? "cpu",
     threads: o.threads ?? 0,
+    products: config.precision === "mixed" ? "float16" : "float32",
   });
   try {
     compiled.setState(saved?.state ?? initialState(config, o.seed));
@@ -221,12 +222,15 @@ function settingsOf({ options, seed, flips, sourceLength }: TrainArmOptions, con
 
 function metricsOf(outputs: HostTensors, step: number, seconds: number): StepMetrics {
   const value = (name: string): number => outputs[name]!.data[0]!;
+  const gradNorm = value("grad_norm");
+  const isMixed = outputs["loss_scale"] !== undefined;
   return {
     step,
     loss: value("loss"),
     denoising_loss: value("denoising_loss"),
     ...(outputs["alignment_loss"] === undefined ? {} : { alignment_loss: value("alignment_loss") }),
-    grad_norm: value("grad_norm"),
+    ...(isMixed && !Number.isFinite(gradNorm) ? {} : { grad_norm: gradNorm }),
+    ...(isMixed ? { loss_scale: value("loss_scale") } : {}),
     seconds,
   };
 }
@@ -238,14 +242,18 @@ interface FiniteContext {
 }
 
 async function checkFinite(metrics: StepMetrics, { compiled, inputs, savedStep }: FiniteContext): Promise<void> {
-  const { step, loss, grad_norm } = metrics;
-  if (Number.isFinite(loss) && Number.isFinite(grad_norm)) return;
-  const what = Number.isFinite(loss) ? `the gradient norm is ${grad_norm}` : `the loss is ${loss}`;
+  const { step, loss, grad_norm, loss_scale } = metrics;
+  // A skipped update is the loss scale's business, until there is nothing left to scale down.
+  const isSkipped = loss_scale !== undefined && grad_norm === undefined && loss_scale >= 1;
+  if (Number.isFinite(loss) && (isSkipped || Number.isFinite(grad_norm))) return;
+  const norm = grad_norm ?? `beyond float16, though the loss is scaled by ${loss_scale}`;
+  const what = Number.isFinite(loss) ? `the gradient norm is ${norm}` : `the loss is ${loss}`;
   const input = findNonFinite(inputs);
   if (input !== undefined) {
     throw numericError(step, what, { ...input, tensor: `input ${input.tensor}` }, savedStep, "mend the data");
   }
-  throw numericError(step, what, findNonFinite(await compiled.readState()), savedStep);
+  const cure = loss_scale === undefined ? undefined : "set train.precision: float32 or lower the learning rate";
+  throw numericError(step, what, findNonFinite(await compiled.readState()), savedStep, cure);
 }
 
 function numericError(
@@ -264,8 +272,9 @@ function numericError(
 }
 
 function stepConfig({ model, projector, alignDepth, target, options }: TrainArmOptions): TrainStepConfig {
-  const { path, betas, weightDecay, clip, emaDecay, batch } = options;
-  const shared = { model, batch, path, betas, weightDecay, clip, emaDecay };
+  const { path, betas, weightDecay, clip, emaDecay, batch, precision } = options;
+  const objective = { path, betas, weightDecay, clip, emaDecay, ...(precision === "mixed" ? { precision } : {}) };
+  const shared = { model, batch, ...objective };
   if (target === undefined) return { ...shared, targets: [], coefficient: 0 };
   if (projector === undefined || alignDepth === undefined) {
     throw new ConfigError("training: a target wants a projector and an align depth", {

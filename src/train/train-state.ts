@@ -1,7 +1,7 @@
 /**
  * @file What a training run remembers between steps: `model/NAME`, its moving average `ema/NAME`, and AdamW's moments
- * `opt/m/NAME` and `opt/v/NAME` of everything that is trained (the frozen `pos_embed` has none). The same keys are the tensors
- * of a checkpoint, names and layouts of the reference's state_dict.
+ * `opt/m/NAME` and `opt/v/NAME` of everything that is trained (the frozen `pos_embed` has none); with mixed precision also
+ * `scaler/…`, see `loss-scale.ts`. The same keys are the tensors of a checkpoint, names and layouts of the reference's state_dict.
  */
 import { randomStream } from "../../data/random.js";
 import type { HostTensor, HostTensors, Signature } from "../compile/compile.js";
@@ -12,9 +12,10 @@ import {
   projectorParameterShapes,
   sitParameterShapes,
 } from "../models/parameters.js";
+import { firstScalerState, SCALER_SIGNATURE } from "./loss-scale.js";
 import type { TrainStepConfig } from "./options.js";
 
-type StateConfig = Pick<TrainStepConfig, "model" | "targets">;
+type StateConfig = Pick<TrainStepConfig, "model" | "targets" | "precision">;
 
 /** Name before the parameters of the projector of target `index`. */
 export const projectorPrefix = (index: number): string => `projectors.${index}.`;
@@ -39,7 +40,7 @@ export function stateSignature(config: StateConfig): Signature {
     const slots = isFrozen(name) ? ["model/", "ema/"] : ["model/", "ema/", "opt/m/", "opt/v/"];
     for (const slot of slots) state[slot + name] = { shape };
   }
-  return state;
+  return config.precision === "mixed" ? { ...state, ...SCALER_SIGNATURE } : state;
 }
 
 /**
@@ -70,7 +71,8 @@ export function initialState(config: StateConfig, seed: number): HostTensors {
   config.targets.forEach((_, i) => {
     Object.assign(parameters, initializeProjector(projectorShape(config, i), draw, projectorPrefix(i)));
   });
-  return stateFromParameters(parameters);
+  const state = stateFromParameters(parameters);
+  return config.precision === "mixed" ? { ...state, ...firstScalerState() } : state;
 }
 
 function projectorShape({ model, targets }: StateConfig, index: number): ProjectorShapeOptions {

@@ -93,6 +93,8 @@ describe("good files", () => {
     expect(await hashOf(GOOD, "--set", "train.learningRate=0.0002")).not.toBe(base);
     expect(await hashOf(GOOD, "--set", "arms.aligned.kernel=1")).not.toBe(base);
     expect(await hashOf(GOOD, "--set", "seed=1")).not.toBe(base);
+    expect(await hashOf(GOOD, "--set", "train.precision=float32")).toBe(base);
+    expect(await hashOf(GOOD, "--set", "train.precision=mixed")).not.toBe(base);
   });
 
   test("--data and --set lie over the file, the later over the earlier", async () => {
@@ -118,6 +120,12 @@ describe("good files", () => {
 
 describe("problems are one line with file, line, path, what was wanted and what was found", () => {
   const cases: [what: string, from: string, to: string, line: RegExp][] = [
+    [
+      "mixed precision on a device that runs eagerly",
+      "train: { steps: 3",
+      "train: { precision: mixed, device: tfjs-cpu, steps: 3",
+      /my\.yaml:5: train\.precision: mixed needs a compiled device, got device tfjs-cpu — use device webgpu/,
+    ],
     [
       "unknown key",
       "train: { steps: 3",

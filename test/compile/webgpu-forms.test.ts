@@ -77,6 +77,7 @@ describe("forms that WebGPU has", () => {
           { dim: DIM, projector: projector === "mlp" ? { type: "mlp", width: 8 } : { type: "conv", kernel: 3 } },
         ],
         coefficient: 0.5,
+        precision: products === "float16" ? "mixed" : "float32",
       });
       const rules = products === "float16" ? [halfProducts({ longestSum: 256 }), webgpuForms] : [webgpuForms];
       const { graph, next, outputs, changing } = traceStep(step, signature, "step", rules);

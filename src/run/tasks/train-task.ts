@@ -33,6 +33,9 @@ export async function trainTask(
   const record = await readFeaturesRecord(runFolder);
   const images = await openCachedStore(record.images);
   const features = align === null ? undefined : await openTarget(record, align.target);
+  if (train.precision === "mixed" && train.device === "cpu") {
+    progress.line("mixed precision on the cpu is an emulation: the numbers of float16 products, slower than float32");
+  }
   const task = progress.task(taskLabel("train", name), train.steps, "steps");
   const began = performance.now();
   let last = "";
