@@ -1,20 +1,12 @@
-import { Float16Array } from "@petamoriken/float16";
+import { widenHalfBytes } from "./widen.js";
 
 const float32 = new Float32Array(1);
 const float32Bits = new Uint32Array(float32.buffer);
-let table: Float32Array | undefined;
 
-/** The values of all 65,536 half floats, from the library that defines them for us; built on first use. */
-function float16Table(): Float32Array {
-  table ??= Float32Array.from(new Float16Array(Uint16Array.from({ length: 65_536 }, (_, bits) => bits).buffer));
-  return table;
-}
-
-/** Half floats (IEEE 754 binary16, as bits) to float32. Exact. Returns a new array. */
+/** Half floats (IEEE 754 binary16, as bits) to float32. Exact; what is not a number stays one. Returns a new array. */
 export function float16ToFloat32(bits: Uint16Array): Float32Array {
-  const values = float16Table();
   const result = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) result[i] = values[bits[i]!]!;
+  widenHalfBytes(new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength), result);
   return result;
 }
 

@@ -1,6 +1,7 @@
 /** @file What a row store is to be, before a row of it is made: its columns, and how its rows fall into shards. */
 import { ShapeError } from "./errors.js";
-import { COLUMN_DTYPES, type Columns, rowBytes } from "./row-shard.js";
+import { bytesOfRow, COLUMN_DTYPES, type Columns, scaleTensor, vectorSize } from "./row-shard.js";
+import { SLOT_BYTES } from "./widen.js";
 
 /** What a store is. */
 export interface RowStoreHeader {
@@ -42,6 +43,12 @@ export function planRowStore(header: RowStoreHeader, shardRows = defaultShardRow
     if (!shape.every((size) => Number.isSafeInteger(size) && size >= 1)) {
       throw new ShapeError(`row store: column "${name}" has rows of shape [${shape}]; want whole numbers, 1 or more`);
     }
+    if (dtype === "Q8" && (shape.length === 0 || vectorSize(columns[name]!) > SLOT_BYTES)) {
+      throw new ShapeError(`row store: column "${name}" is Q8 of [${shape}]; want vectors of at most ${SLOT_BYTES}`);
+    }
+    if (dtype === "Q8" && Object.hasOwn(columns, scaleTensor(name))) {
+      throw new ShapeError(`row store: column "${scaleTensor(name)}" has the name of the scales of "${name}"`);
+    }
   }
   return { key, rows, columns, meta, shardRows };
 }
@@ -55,10 +62,6 @@ export function defaultShardRows({ rows, columns }: Pick<RowStoreHeader, "rows" 
   const shard = Math.min(MAX_SHARD_BYTES, Math.max(MIN_SHARD_BYTES, (rows * bytes) / WANTED_SHARDS));
   return Math.max(1, Math.floor(shard / Math.max(1, bytes) / multiple)) * multiple;
 }
-
-/** Bytes that a row takes on disk. */
-export const bytesOfRow = (columns: Columns): number =>
-  Object.values(columns).reduce((sum, column) => sum + rowBytes(column), 0);
 
 /** How many shards a store has. */
 export const shardCount = ({ rows, shardRows }: RowStorePlan): number => Math.ceil(rows / shardRows);

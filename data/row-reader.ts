@@ -1,40 +1,47 @@
 /**
- * @file Reading rows from an open row store: which file and bytes a row is in, and a few files kept open. What a store is and how
- * it is opened is in `row-store.ts`.
+ * @file Reading rows from an open row store: which file and bytes a row is in, and files kept open. What a store is and how it is
+ * opened is in `row-store.ts`.
  */
 import type { FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { fileError } from "./atomic.js";
 import { DataError, ShapeError } from "./errors.js";
-import { float16ToFloat32 } from "./float16.js";
 import type { Manifest } from "./row-manifest.js";
 import type { RowStoreHeader } from "./row-plan.js";
 import {
   type Column,
   damagedFile,
+  newRowData,
   openShard,
   type RowData,
-  rowBytes,
+  rowSize,
+  scaleTensor,
   sha256,
   shardFault,
   shardFile,
+  vectorSize,
 } from "./row-shard.js";
 import { readFully, type SafetensorsHeader } from "./safetensors.js";
+import { SLOT_BYTES, SLOT_VECTORS, widenHalves, widenVectors, withSlot } from "./widen.js";
 
-const MAX_OPEN_FILES = 8;
-const PARALLEL_READS = 8;
+/** ImageNet's SIFT has 313 shards: all of them stay open. Node raises the soft limit of open files to the hard one. */
+const MAX_OPEN_FILES = 512;
+const PARALLEL_READS = 16;
 
 /** An open store. Reads may run at the same time. */
 export interface RowStore {
   readonly header: RowStoreHeader;
   readonly folder: string;
   /**
-   * Values of one column in the given rows, in that order: `[rows.length, ...shape]`, a new array. Reads only these rows,
-   * neighbours in one go.
+   * Values of one column in the given rows, in that order: `[rows.length, ...shape]`. Reads only these rows, neighbours in one go, in
+   * the order in which they lie on disk.
    *
-   * @throws {ShapeError} no such column or row. @throws {CacheError} a shard was changed since the store was opened.
+   * @param into where to write; the array that a batch before was read into saves making a new one, which takes longer than reading
+   *   from the page cache. @default a new array
+   * @throws {ShapeError} no such column or row, or an array of another type or length. @throws {CacheError} a shard was changed since
+   *   the store was opened.
    */
-  read(column: string, rows: ArrayLike<number>): Promise<RowData>;
+  read(column: string, rows: ArrayLike<number>, into?: RowData): Promise<RowData>;
   /** Waits for running reads, then closes the files. */
   close(): Promise<void>;
 }
@@ -44,11 +51,11 @@ interface OpenFile {
   users: number;
 }
 
-/** A run of neighbouring rows in one shard, and where in the result its bytes go. */
+/** Neighbouring elements of a column in one shard, from `from` on, and where in the result they go. */
 interface Run {
   readonly shard: number;
-  readonly row: number;
-  rows: number;
+  readonly from: number;
+  count: number;
   readonly at: number;
 }
 
@@ -73,9 +80,9 @@ export class FolderRowStore implements RowStore {
     for (let shard = 0; shard < this.#manifest.shards.length; shard++) await this.#use(shard, async () => undefined);
   }
 
-  async read(column: string, rows: ArrayLike<number>): Promise<RowData> {
+  async read(column: string, rows: ArrayLike<number>, into?: RowData): Promise<RowData> {
     if (this.#isClosed) throw new Error(`${this.folder}: read after close`);
-    const running = this.#read(column, rows);
+    const running = this.#read(column, rows, into);
     this.#running.add(running);
     try {
       return await running;
@@ -92,45 +99,59 @@ export class FolderRowStore implements RowStore {
     for (const { opened } of files) await (await opened).handle.close();
   }
 
-  async #read(name: string, rows: ArrayLike<number>): Promise<RowData> {
+  async #read(name: string, rows: ArrayLike<number>, into?: RowData): Promise<RowData> {
     const { columns } = this.header;
     const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
     if (column === undefined) {
       throw new ShapeError(`${this.folder}: no column "${name}"; it has ${Object.keys(columns).join(", ")}`);
     }
-    const size = rowBytes(column);
-    const bytes = new Uint8Array(rows.length * size);
-    const runs = this.#runs(rows).values();
+    const result = into ?? newRowData(column, rows.length);
+    if (
+      Object.getPrototypeOf(result) !== Object.getPrototypeOf(newRowData(column, 0)) ||
+      result.length !== rows.length * rowSize(column)
+    ) {
+      const want = `${newRowData(column, 0).constructor.name} of ${rows.length * rowSize(column)}`;
+      throw new ShapeError(
+        `${this.folder}: column "${name}" wants ${want}, got ${result.constructor.name} of ${result.length}`,
+      );
+    }
+    const runs = this.#runs(column, rows).values();
     const worker = async () => {
       for (const run of runs) {
-        const into = bytes.subarray(run.at * size, (run.at + run.rows) * size);
-        await this.#use(run.shard, async ({ handle, header }) => {
-          const { begin } = header.tensors[name]!;
-          const path = join(this.folder, shardFile(run.shard));
-          await readFully(handle, into, header.dataStart + begin + run.row * size, path);
-        });
+        const part = result.subarray(run.at, run.at + run.count);
+        await this.#use(run.shard, (file) =>
+          readRun(file, join(this.folder, shardFile(run.shard)), name, column, run.from, part),
+        );
       }
     };
     const results = await Promise.allSettled(Array.from({ length: PARALLEL_READS }, worker));
     for (const result of results) if (result.status === "rejected") throw result.reason;
-    return typedRows(column, bytes.buffer);
+    return result;
   }
 
-  #runs(rows: ArrayLike<number>): Run[] {
+  #runs(column: Column, rows: ArrayLike<number>): Run[] {
     const { rows: total, shardRows } = this.#manifest;
+    const size = rowSize(column);
+    const most = largestRun(column);
     const runs: Run[] = [];
     let next = -1;
-    for (let at = 0; at < rows.length; at++) {
-      const row = rows[at]!;
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!;
       if (!Number.isInteger(row) || row < 0 || row >= total) {
         throw new ShapeError(`${this.folder}: no row ${row}; rows are 0 to ${total - 1}`);
       }
       const last = runs.at(-1);
-      if (last !== undefined && row === next && row % shardRows !== 0) last.rows++;
-      else runs.push({ shard: Math.floor(row / shardRows), row: row % shardRows, rows: 1, at });
+      if (last !== undefined && row === next && row % shardRows !== 0 && last.count + size <= most) last.count += size;
+      else {
+        const shard = Math.floor(row / shardRows);
+        const from = (row % shardRows) * size;
+        for (let done = 0; done < size; done += most) {
+          runs.push({ shard, from: from + done, count: Math.min(most, size - done), at: i * size + done });
+        }
+      }
       next = row + 1;
     }
-    return runs;
+    return runs.sort((a, b) => a.shard - b.shard || a.from - b.from);
   }
 
   /** Lends an open shard; keeps at most `MAX_OPEN_FILES` open that nobody uses. */
@@ -177,18 +198,58 @@ export class FolderRowStore implements RowStore {
   }
 }
 
-function typedRows({ dtype }: Column, buffer: ArrayBuffer): RowData {
-  switch (dtype) {
-    case "F32":
-      return new Float32Array(buffer);
+/** Elements that are read at once, a whole number of vectors: what is converted has to fit a slot. */
+function largestRun(column: Column): number {
+  switch (column.dtype) {
     case "F16":
-      return float16ToFloat32(new Uint16Array(buffer));
+      return SLOT_BYTES / 2;
+    case "Q8": {
+      const dim = vectorSize(column);
+      return Math.min(Math.floor(SLOT_BYTES / dim), SLOT_VECTORS) * dim;
+    }
+    case "F32":
     case "U8":
-      return new Uint8Array(buffer);
     case "I32":
-      return new Int32Array(buffer);
+      return Infinity;
     default:
-      dtype satisfies never;
-      throw new Error(`dtype ${dtype}`);
+      throw new Error(`dtype ${column.dtype satisfies never}`);
+  }
+}
+
+/** Elements of a column from `from` on into `out`, as many as that has. */
+async function readRun(
+  { handle, header }: { handle: FileHandle; header: SafetensorsHeader },
+  path: string,
+  name: string,
+  column: Column,
+  from: number,
+  out: RowData,
+): Promise<void> {
+  const startOf = (tensor: string): number => header.dataStart + header.tensors[tensor]!.begin;
+  const { dtype } = column;
+  switch (dtype) {
+    case "F16":
+      return withSlot(async (slot) => {
+        await readFully(handle, slot.bytes.subarray(0, out.length * 2), startOf(name) + from * 2, path);
+        widenHalves(slot, out as Float32Array);
+      });
+    case "Q8":
+      return withSlot(async (slot) => {
+        const dim = vectorSize(column);
+        const scales = slot.scales.subarray(0, (out.length / dim) * 8);
+        await Promise.all([
+          readFully(handle, slot.bytes.subarray(0, out.length), startOf(name) + from, path),
+          readFully(handle, scales, startOf(scaleTensor(name)) + (from / dim) * 8, path),
+        ]);
+        widenVectors(slot, dim, out as Float32Array);
+      });
+    case "F32":
+    case "U8":
+    case "I32": {
+      const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
+      return readFully(handle, bytes, startOf(name) + from * out.BYTES_PER_ELEMENT, path);
+    }
+    default:
+      throw new Error(`dtype ${dtype satisfies never}`);
   }
 }

@@ -8,17 +8,22 @@ import { join } from "node:path";
 import { fileError } from "./atomic.js";
 import { CacheError, DataError, NumericError, ShapeError, UnsupportedError } from "./errors.js";
 import { float32ToFloat16 } from "./float16.js";
+import { quantise } from "./quantise.js";
 import { readFully, readHeader, type SafeTensor, type SafetensorsHeader, safetensorsParts } from "./safetensors.js";
 
-/** A column: element type and shape of one row (`[]`: one number). F16 is kept in half the space and read as float32. */
+/**
+ * A column: element type and shape of one row (`[]`: one number). F16 is kept in half the space and read as float32; so is Q8 in a
+ * quarter: bytes with a scale and an offset for each vector along the last axis (`quantise`), in a tensor of their own,
+ * `NAME_scale` [rows, …, 2].
+ */
 export interface Column {
-  readonly dtype: "F32" | "F16" | "U8" | "I32";
+  readonly dtype: "F32" | "F16" | "Q8" | "U8" | "I32";
   readonly shape: readonly number[];
 }
 
 export type Columns = Readonly<Record<string, Column>>;
 
-/** Values of one column: Float32Array for F32 and F16, Uint8Array for U8, Int32Array for I32; row-major. */
+/** Values of one column: Float32Array for F32, F16 and Q8, Uint8Array for U8, Int32Array for I32; row-major. */
 export type RowData = Float32Array | Uint8Array | Int32Array;
 
 /** Some consecutive rows: every column, all of the same number of rows. */
@@ -39,15 +44,40 @@ export interface ShardRecord {
   readonly sizeBytes: number;
   /** The header holds the sha256 of the data, so this stands for every byte. */
   readonly headerSha256: string;
+  /** Smallest cosine of the vectors of Q8 columns to what they stand for. */
+  readonly minCosine?: number;
 }
 
 const HASH_CHUNK_BYTES = 2 ** 22;
 /** The smallest float32 that rounds to infinity as a half float. */
 const FLOAT16_OVERFLOW = 65520;
 const ARRAYS = { F32: Float32Array, F16: Uint16Array, U8: Uint8Array, I32: Int32Array } as const;
-const INPUTS = { F32: Float32Array, F16: Float32Array, U8: Uint8Array, I32: Int32Array } as const;
+const INPUTS = { F32: Float32Array, F16: Float32Array, Q8: Float32Array, U8: Uint8Array, I32: Int32Array } as const;
 
-export const COLUMN_DTYPES = Object.keys(ARRAYS);
+export const COLUMN_DTYPES = Object.keys(INPUTS);
+
+/** A tensor of a shard. */
+interface TensorPlan {
+  readonly dtype: keyof typeof ARRAYS;
+  /** Of one row. */
+  readonly shape: readonly number[];
+}
+
+/** The tensors that columns are kept in, by name. */
+function tensorsOf(columns: Columns): Map<string, TensorPlan> {
+  const tensors = new Map<string, TensorPlan>();
+  for (const [name, { dtype, shape }] of Object.entries(columns)) {
+    tensors.set(name, { dtype: dtype === "Q8" ? "U8" : dtype, shape });
+    if (dtype === "Q8") tensors.set(scaleTensor(name), { dtype: "F32", shape: [...shape.slice(0, -1), 2] });
+  }
+  return tensors;
+}
+
+/** The tensor of the scales and offsets of a Q8 column. */
+export const scaleTensor = (column: string): string => `${column}_scale`;
+
+/** Elements of the vectors that a Q8 column is made of. */
+export const vectorSize = ({ shape }: Column): number => shape.at(-1)!;
 
 export const shardFile = (index: number): string => `shard-${String(index).padStart(5, "0")}.safetensors`;
 
@@ -58,9 +88,17 @@ export const sha256 = (...parts: readonly Uint8Array[]): string => {
 };
 
 /** Elements in one row. */
-export const rowSize = ({ shape }: Column): number => shape.reduce((product, size) => product * size, 1);
+export const rowSize = ({ shape }: Pick<Column, "shape">): number => shape.reduce((product, size) => product * size, 1);
 
-export const rowBytes = (column: Column): number => rowSize(column) * ARRAYS[column.dtype].BYTES_PER_ELEMENT;
+/** Bytes that one row takes on disk. */
+export const bytesOfRow = (columns: Columns): number =>
+  [...tensorsOf(columns).values()].reduce(
+    (sum, { dtype, shape }) => sum + rowSize({ shape }) * ARRAYS[dtype].BYTES_PER_ELEMENT,
+    0,
+  );
+
+/** An array for the values of so many rows. */
+export const newRowData = (column: Column, rows: number): RowData => new INPUTS[column.dtype](rowSize(column) * rows);
 
 /** The error for a file of a store that is not as it was written. */
 export const damagedFile = (folder: string, file: string, what: string, cause?: unknown): CacheError =>
@@ -73,12 +111,13 @@ export const damagedFile = (folder: string, file: string, what: string, cause?: 
 export class ShardBuffer {
   readonly #columns: Columns;
   readonly #arrays: Map<string, Float32Array | Uint16Array | Uint8Array | Int32Array>;
+  #minCosine = 1;
   rows = 0;
 
   constructor(columns: Columns, capacityRows: number) {
     this.#columns = columns;
-    const entries = Object.entries(columns);
-    this.#arrays = new Map(entries.map(([name, c]) => [name, new ARRAYS[c.dtype](rowSize(c) * capacityRows)]));
+    const tensors = [...tensorsOf(columns)];
+    this.#arrays = new Map(tensors.map(([name, t]) => [name, new ARRAYS[t.dtype](rowSize(t) * capacityRows)]));
   }
 
   /** Appends rows `from` to `from + count` of a batch that `batchRows` has checked. */
@@ -90,6 +129,12 @@ export class ShardBuffer {
       if (column.dtype === "F16") {
         checkFloat16(name, source);
         float32ToFloat16(source as Float32Array, (target as Uint16Array).subarray(this.rows * size));
+      } else if (column.dtype === "Q8") {
+        const dim = vectorSize(column);
+        const bytes = (target as Uint8Array).subarray(this.rows * size);
+        const scales = (this.#arrays.get(scaleTensor(name)) as Float32Array).subarray((2 * this.rows * size) / dim);
+        const cosine = quantise(source as Float32Array, dim, { bytes, scales });
+        this.#minCosine = Math.min(this.#minCosine, cosine);
       } else {
         target.set(source, this.rows * size);
       }
@@ -100,14 +145,22 @@ export class ShardBuffer {
   /** The file's bytes, to be written before the next `append`; starts the next shard. */
   finish(key: string, firstRow: number): Uint8Array[] {
     const { rows } = this;
-    const tensors = Object.entries(this.#columns).map(([name, column]): [string, SafeTensor] => {
-      const data = this.#arrays.get(name)!.subarray(0, rows * rowSize(column));
-      return [name, { dtype: column.dtype, shape: [rows, ...column.shape], data }];
+    const tensors = [...tensorsOf(this.#columns)].map(([name, { dtype, shape }]): [string, SafeTensor] => {
+      const data = this.#arrays.get(name)!.subarray(0, rows * rowSize({ shape }));
+      return [name, { dtype, shape: [rows, ...shape], data }];
     });
     const byName = Object.fromEntries(tensors);
     const [, ...data] = safetensorsParts(byName);
+    const isQuantised = Object.values(this.#columns).some(({ dtype }) => dtype === "Q8");
+    const metadata = {
+      key,
+      firstRow: String(firstRow),
+      dataSha256: sha256(...data),
+      ...(isQuantised ? { minCosine: String(this.#minCosine) } : {}),
+    };
     this.rows = 0;
-    return safetensorsParts(byName, { key, firstRow: String(firstRow), dataSha256: sha256(...data) });
+    this.#minCosine = 1;
+    return safetensorsParts(byName, metadata);
   }
 }
 
@@ -172,13 +225,14 @@ export function shardFault(
   const { metadata, tensors } = header;
   if (metadata.key !== key) return `belongs to another store (key ${JSON.stringify(metadata.key)}, want "${key}")`;
   if (metadata.firstRow !== String(firstRow)) return `starts with row ${metadata.firstRow}, want ${firstRow}`;
-  for (const [name, column] of Object.entries(columns)) {
+  const wanted = tensorsOf(columns);
+  for (const [name, { dtype, shape }] of wanted) {
     const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined;
-    const want = `${column.dtype} [${[rows, ...column.shape]}]`;
+    const want = `${dtype} [${[rows, ...shape]}]`;
     const got = tensor === undefined ? "none" : `${tensor.dtype} [${tensor.shape}]`;
     if (got !== want) return `column "${name}" is ${got}, want ${want}`;
   }
-  const stranger = Object.keys(tensors).find((name) => !Object.hasOwn(columns, name));
+  const stranger = Object.keys(tensors).find((name) => !wanted.has(name));
   return stranger === undefined ? undefined : `has a column "${stranger}" that the store has not`;
 }
 

@@ -133,7 +133,14 @@ async function recordOf(folder: string, plan: RowStorePlan, shard: number): Prom
     const { handle, header } = await openShard(folder, file);
     await handle.close();
     if (shardFault(header, { ...plan, firstRow: start, rows: end - start }) !== undefined) return undefined;
-    return { file, rows: end - start, sizeBytes: header.sizeBytes, headerSha256: sha256(header.bytes) };
+    const { minCosine } = header.metadata;
+    return {
+      file,
+      rows: end - start,
+      sizeBytes: header.sizeBytes,
+      headerSha256: sha256(header.bytes),
+      ...(minCosine === undefined ? {} : { minCosine: Number(minCosine) }),
+    };
   } catch (error) {
     if (error instanceof CacheError) return undefined;
     throw error;

@@ -5,6 +5,7 @@
  *
  * @source https://huggingface.co/docs/safetensors (section "Format").
  */
+import fs from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { fileError, writeFileAtomic } from "./atomic.js";
 import { DataError, ShapeError, UnsupportedError } from "./errors.js";
@@ -253,13 +254,22 @@ export async function readFully(handle: FileHandle, into: Uint8Array, position: 
   let offset = 0;
   while (offset < into.byteLength) {
     const length = Math.min(into.byteLength - offset, MAX_READ_BYTES);
-    const { bytesRead } = await handle.read(into, offset, length, position + offset);
+    const bytesRead = await readOnce(handle.fd, into, offset, length, position + offset);
     if (bytesRead === 0) {
       const want = position + into.byteLength;
       throw new DataError(`${path}: ends at byte ${position + offset}, want ${want}`, { hint: DAMAGED });
     }
     offset += bytesRead;
   }
+}
+
+/** The callback that Node has beneath the promises of a FileHandle: half the time of a read of 64 KB. */
+function readOnce(fd: number, into: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.read(fd, into, offset, length, position, (error, bytesRead) =>
+      error === null ? resolve(bytesRead) : reject(error),
+    );
+  });
 }
 
 /**

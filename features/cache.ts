@@ -17,6 +17,7 @@ import {
 import { isRowStore, openRowStore, type RowBatch, type RowStore } from "../data/row-store.js";
 import { finishRowStore, type WriteShardsOptions, writeShards } from "../data/row-writer.js";
 import type { Device } from "../src/compile/compile.js";
+import type { CacheDtype } from "./cache-dtypes.js";
 import { openFeatureComputer } from "./compute-features.js";
 import type { FeatureComputer } from "./descriptor.js";
 import { FIT_VERSION, fitDescriptor } from "./fit-descriptor.js";
@@ -43,8 +44,7 @@ export interface PlanFeaturesOptions extends PlanOptions {
   readonly target: string;
   /** Tokens per side; the target sees images of 16·grid pixels. */
   readonly grid: number;
-  /** On disk. Half precision keeps three digits. */
-  readonly dtype: "F16" | "F32";
+  readonly dtype: CacheDtype;
   readonly device?: Device;
 }
 
@@ -147,7 +147,9 @@ export async function planFeatures(options: PlanFeaturesOptions): Promise<CacheP
     ...(descriptor.fit === undefined ? {} : { fitVersion: FIT_VERSION }),
     ...sourceMeta(options, sizePx),
   };
-  const columns = { features: { dtype, shape: [grid ** 2, descriptor.dim] } };
+  const columns = {
+    features: { dtype: dtype === "U8" ? "Q8" : dtype, shape: [grid ** 2, descriptor.dim] },
+  } as const;
   const store = planStore({ rows: rowsOf(options), columns, meta });
   const device = options.device === undefined ? {} : { device: options.device };
   const computing = { imageSizePx: sizePx, grid, batch: BATCH, ...device };

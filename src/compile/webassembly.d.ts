@@ -1,10 +1,14 @@
-/** What the engine uses of WebAssembly; Node has it, its types do not name it. */
+/** What the engine and the cache use of WebAssembly; Node has it, its types do not name it. */
 declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number });
     readonly buffer: ArrayBuffer;
   }
-  interface Instance {
+  class Module {
+    constructor(bytes: Uint8Array);
+  }
+  class Instance {
+    constructor(module: Module, imports: Record<string, Record<string, unknown>>);
     readonly exports: Readonly<Record<string, unknown>>;
   }
   function instantiate(

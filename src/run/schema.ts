@@ -6,6 +6,7 @@
  * model, …) is in `check-experiment.ts`; reading, overriding and hashing are in `resolve-experiment.ts`.
  */
 import { z } from "zod";
+import { CACHE_DTYPES } from "../../features/cache-dtypes.js";
 import { DEVICES } from "../compile/compile.js";
 import { PRECISIONS } from "../train/options.js";
 
@@ -50,7 +51,10 @@ const modelSchema = z.strictObject({
 const alignSchema = z.strictObject({
   depth: wholeNumber(1).default(3).describe("1-based block whose output is aligned"),
   projectorWidth: wholeNumber(1).default(512).describe("hidden width of the mlp projector"),
-  cacheDtype: z.enum(["F16", "F32"]).default("F16").describe("number format of the cached features"),
+  cacheDtype: z
+    .enum(CACHE_DTYPES)
+    .default("F16")
+    .describe("number format of the cached features; U8: bytes, of a cosine of at least 0.999 to every token"),
 });
 
 const trainSchema = z.strictObject({

@@ -122,8 +122,9 @@ export function checkBatchSource({ images, features, dim, sourceLength, flips, m
   if (features === undefined) return;
   const T = gridSide(model) ** 2;
   const column = features.header.columns["features"];
-  if (column === undefined || (column.dtype !== "F16" && column.dtype !== "F32") || column.shape.length !== 2) {
-    throw new ShapeError(`cached features: want [T,D] of F16 or F32, got ${describe(column)}`);
+  const isReadAsFloats = column?.dtype === "F16" || column?.dtype === "F32" || column?.dtype === "Q8";
+  if (column === undefined || !isReadAsFloats || column.shape.length !== 2) {
+    throw new ShapeError(`cached features: want [T,D] of F16, F32 or Q8, got ${describe(column)}`);
   }
   const [tokens, width] = column.shape;
   if (tokens !== T) {

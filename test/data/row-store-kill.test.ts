@@ -108,7 +108,15 @@ beforeAll(async () => {
   );
   await promisify(execFile)(
     process.execPath,
-    [tsc, "data/row-store.ts", "data/row-writer.ts", ...options, "--outDir", join(root, "data")],
+    [
+      tsc,
+      "data/row-store.ts",
+      "data/row-writer.ts",
+      "src/compile/webassembly.d.ts",
+      ...options,
+      "--outDir",
+      join(root, "data"),
+    ],
     {
       cwd: repository,
     },

@@ -1,5 +1,5 @@
-import { readdirSync, readlinkSync } from "node:fs";
-import { copyFile, mkdtemp, open, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
+import fs, { readdirSync, readlinkSync } from "node:fs";
+import { copyFile, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -44,7 +44,9 @@ const size = (column: Column) => column.shape.reduce((product, x) => product * x
 /** Values that name their row and place, so that a row read from elsewhere cannot pass. */
 function rowsOf({ columns }: RowStoreHeader, from: number, to: number, salt = 0): Record<string, RowData> {
   const entries = Object.entries(columns).map(([name, column], c): [string, RowData] => {
-    const array = { F32: Float32Array, F16: Float32Array, U8: Uint8Array, I32: Int32Array }[column.dtype];
+    const array = { F32: Float32Array, F16: Float32Array, Q8: Float32Array, U8: Uint8Array, I32: Int32Array }[
+      column.dtype
+    ];
     const data = new array((to - from) * size(column));
     data.forEach((_, i) => {
       const row = from + Math.floor(i / size(column));
@@ -196,14 +198,21 @@ describe("reading", () => {
   test("takes the bytes of the rows asked for only, neighbours in one read", async () => {
     await write(MIXED, { shardRows: 4 });
     const store = await openRowStore(folder);
-    const probe = await open(join(folder, "manifest.json"));
-    const read = vi.spyOn(Object.getPrototypeOf(probe), "read");
-    await probe.close();
+    const read = vi.spyOn(fs, "read");
     try {
-      await store.read("image", [0, 1, 2, 3, 4, 9, 9, 1]);
-      const lengths = read.mock.calls.map(([, , length]) => length);
-      // Rows 0-3 | 4 (next shard) | 9 | 9 | 1, six bytes each.
+      await store.read("image", [0, 1, 2, 3, 9, 4, 9, 1]);
+      const calls = read.mock.calls as unknown as [
+        fd: number,
+        into: Uint8Array,
+        offset: number,
+        length: number,
+        position: number,
+      ][];
+      const lengths = calls.map(([, , , length]) => length);
+      // Six bytes a row, in the order on disk: rows 0-3 | 1 | 4 (next shard) | 9 | 9.
       expect(lengths).toEqual([24, 6, 6, 6, 6]);
+      const at = calls.map(([, , , , position]) => position);
+      expect(at[1]! - at[0]!).toBe(6);
     } finally {
       read.mockRestore();
       await store.close();
@@ -218,18 +227,52 @@ describe("reading", () => {
         return false;
       }
     }).length;
-  test.skipIf(process.platform !== "linux")("keeps few files open (needs /proc), none after close", async () => {
-    const header: RowStoreHeader = { ...MIXED, rows: 60 };
+  test("into an array of the right type and length, or not at all", async () => {
+    await write();
+    const store = await openRowStore(folder);
+    const into = new Float32Array(6);
+    expect(await store.read("features", [2, 7], into)).toBe(into);
+    const all = rowsOf(MIXED, 0, 11)["features"]!;
+    expect([...into]).toEqual([...all.subarray(6, 9), ...all.subarray(21, 24)]);
+    expect(await failure(store.read("features", [2], into), "ShapeError")).toContain(
+      'column "features" wants Float32Array of 3, got Float32Array of 6',
+    );
+    expect(await failure(store.read("image", [2], into), "ShapeError")).toContain(
+      "wants Uint8Array of 6, got Float32Array",
+    );
+    await store.close();
+  });
+
+  test("rows larger than what is converted at once, alone and beside each other", async () => {
+    const columns = { half: { dtype: "F16", shape: [3, 30_011] }, byte: { dtype: "Q8", shape: [70, 1009] } } as const;
+    const header: RowStoreHeader = { key: "large", rows: 3, columns, meta: {} };
+    await writeRowStore(folder, header, source(header, [1]).batches, { shardRows: 2 });
+    const store = await openRowStore(folder);
+    const all = rowsOf(header, 0, 3);
+    const half = (await store.read("half", [2, 0, 1])) as Float32Array;
+    const want = [2, 0, 1].flatMap((row) => [...all["half"]!.subarray(row * 90_033, (row + 1) * 90_033)]);
+    expect(half).toEqual(float16ToFloat32(float32ToFloat16(Float32Array.from(want))));
+    const byte = await store.read("byte", [1, 2]);
+    // Each vector of 1009 rises by 7/16: off by half a 255th of its range at most.
+    const step = (7 / 16) * (1008 / 255);
+    all["byte"]!.subarray(70_630).forEach((value, i) => {
+      if (Math.abs(byte[i]! - value) > step / 2 + 1e-3) throw new Error(`element ${i}: got ${byte[i]}, want ${value}`);
+    });
+    await store.close();
+  });
+
+  test.skipIf(process.platform !== "linux")("keeps 512 files open (needs /proc), none after close", async () => {
+    const header: RowStoreHeader = { ...MIXED, rows: 530 };
     await write(header, { shardRows: 1 });
     const store = await openRowStore(folder);
-    expect(filesOpen()).toBeLessThanOrEqual(8);
-    const order = Array.from({ length: 60 }, (_, i) => (i * 37) % 60);
+    expect(filesOpen()).toBe(512);
+    const order = Array.from({ length: 530 }, (_, i) => (i * 37) % 530);
     const reads = await Promise.all(Array.from({ length: 6 }, () => store.read("label", order)));
     for (const labels of reads) expect([...labels]).toEqual(order.map((row) => row * 31 + 1));
-    expect(filesOpen()).toBeLessThanOrEqual(8);
+    expect(filesOpen()).toBe(512);
     const last = store.read("label", order);
     await store.close();
-    expect((await last).length).toBe(60);
+    expect((await last).length).toBe(530);
     expect(filesOpen()).toBe(0);
     await expect(store.read("label", [0])).rejects.toThrow(/read after close/);
   });
@@ -478,7 +521,7 @@ describe("rows that do not fit are refused", () => {
       "dtype",
       { columns: { x: { dtype: "F8" as "F16", shape: [] } } },
       4,
-      /column "x" is F8; want one of F32, F16, U8, I32/,
+      /column "x" is F8; want one of F32, F16, Q8, U8, I32/,
     ],
     ["shape", { columns: { x: { dtype: "F16", shape: [2, 0] } } }, 4, /rows of shape \[2,0\]/],
   ])("header: %s", async (_, change, shardRows, message) => {

@@ -1,5 +1,6 @@
 import { UsageError } from "../../../data/errors.js";
 import type { StorePart } from "../../../data/row-plan.js";
+import { CACHE_DTYPES } from "../../../features/cache-dtypes.js";
 import { type Arguments, type Command, flag, textOption, wholeOption } from "../command.js";
 import type { CliContext } from "../context.js";
 import { OUTPUT_OPTIONS, printResult, RUN_OPTIONS, showPath } from "../experiment-options.js";
@@ -23,7 +24,7 @@ export const featuresCommand: Command = {
     },
     count: { type: "string", requiresArg: true, describe: "how many images (default: all; photos: 900)" },
     flips: { type: "boolean", describe: "also the mirrored images" },
-    dtype: { type: "string", requiresArg: true, choices: ["F16", "F32"], describe: "number format (default F16)" },
+    dtype: { type: "string", requiresArg: true, choices: CACHE_DTYPES, describe: "number format (default F16)" },
     cache: { type: "string", requiresArg: true, describe: "folder of the cache (default .descry/cache)" },
     shard: {
       type: "string",
@@ -87,7 +88,7 @@ async function cacheBare(
       count: wholeOption(args, "count", 1) ?? (data === "photos" ? 900 : null),
       flips: flag(args, "flips"),
       skipBad: flag(args, "skip-bad"),
-      dtype: args.dtype === "F32" ? "F32" : "F16",
+      dtype: CACHE_DTYPES.find((name) => name === args.dtype) ?? "F16",
       cacheFolder: cache === undefined ? cacheFolderOf(context.cwd) : path.resolve(context.cwd, cache),
       part: part ?? null,
     },

@@ -2,7 +2,8 @@ import { statfs } from "node:fs/promises";
 import path from "node:path";
 import { fileError } from "../../../data/atomic.js";
 import { DataError } from "../../../data/errors.js";
-import { bytesOfRow, rowsOfShard, shardCount } from "../../../data/row-plan.js";
+import { rowsOfShard, shardCount } from "../../../data/row-plan.js";
+import { bytesOfRow } from "../../../data/row-shard.js";
 import { missingShards } from "../../../data/row-writer.js";
 import type { CachePlan } from "../../../features/cache.js";
 import { formatBytes, plural } from "../format.js";
@@ -29,7 +30,9 @@ export async function checkDiskSpace(
       .reduce((sum, { start, end }) => sum + end - start, 0);
     const bytes = rows * bytesOfRow(store.columns);
     const columns = Object.values(store.columns).filter(({ shape }) => shape.length > 0);
-    const each = columns.map(({ shape, dtype }) => `${shape.join(" × ")} × ${dtype}`).join(" + ");
+    const each = columns
+      .map(({ shape, dtype }) => `${shape.join(" × ")} × ${dtype === "Q8" ? "U8" : dtype}`)
+      .join(" + ");
     const count = shardCount(store);
     const shards = missing.length === count ? plural(count, "shard") : `${missing.length} of ${plural(count, "shard")}`;
     wanted += bytes;

@@ -1,6 +1,7 @@
 import { openImageSource } from "../../../data/open-source.js";
 import type { StorePart } from "../../../data/row-plan.js";
 import { planFeatures } from "../../../features/cache.js";
+import type { CacheDtype } from "../../../features/cache-dtypes.js";
 import type { ProgressSink } from "../progress.js";
 import { taskLabel } from "../steps/step.js";
 import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
@@ -16,7 +17,7 @@ export interface TargetFeaturesInput {
   readonly count: number | null;
   readonly flips: boolean;
   readonly skipBad: boolean;
-  readonly dtype: "F16" | "F32";
+  readonly dtype: CacheDtype;
   readonly cacheFolder: string;
   /** null: all of it, in this process alone. */
   readonly part: StorePart | null;
