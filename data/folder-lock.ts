@@ -1,6 +1,6 @@
 /**
  * @file The right to write a folder, as files in it: `writing.lock` of one process alone, `writing-PART.lock` of each of several that
- * write together. Works between machines that share a file system: there nobody can ask whether a process still runs, so who holds a
+ * write together, `writing-reader-….lock` of those that read and want nobody to write alone. Works between machines that share a file system: there nobody can ask whether a process still runs, so who holds a
  * lock renews its time, and one that was not renewed for a while is taken over.
  */
 import { randomBytes } from "node:crypto";
@@ -11,11 +11,19 @@ import { fileError } from "./atomic.js";
 import { CacheError } from "./errors.js";
 
 export const LOCK_FILE = "writing.lock";
+const READER = "reader-";
 const READ_ATTEMPTS = 5;
 const RETRY_MS = 50;
 const RENEW_MS = 15_000;
 /** Network file systems may show a time that is a minute old, and clocks of machines differ a little. */
 const STALE_MS = 180_000;
+
+/** A process that works in a folder. */
+export interface Holder {
+  readonly pid: number;
+  readonly host: string;
+  readonly doing: "writing" | "reading";
+}
 
 /** The right to write a folder, until `release`. */
 export interface FolderLock {
@@ -29,7 +37,7 @@ export interface LockOptions {
   readonly share?: string;
 }
 
-interface Holder {
+interface Lock {
   readonly token: string;
   readonly pid: number;
   /** When the process started, as the system says it; tells a process from a later one with the same number. */
@@ -49,7 +57,7 @@ export async function lockFolder(folder: string, { share }: LockOptions = {}): P
   const name = share === undefined ? LOCK_FILE : `writing-${share}.lock`;
   const path = join(folder, name);
   const token = randomBytes(12).toString("hex");
-  const self: Holder = {
+  const self: Lock = {
     token,
     pid: process.pid,
     started: (await processStart(process.pid)) ?? null,
@@ -92,6 +100,38 @@ export async function lockFolder(folder: string, { share }: LockOptions = {}): P
   };
 }
 
+/**
+ * Keeps others from writing or removing a folder while this process reads it; where it cannot be written, nothing is done.
+ *
+ * @throws {CacheError} a process writes it alone.
+ */
+export async function holdFolder(folder: string): Promise<{ release(): Promise<void> }> {
+  try {
+    for (const name of (await locksOf(folder)).filter((one) => doingOf(one) === "reading"))
+      await removeDead(folder, name).catch(() => undefined);
+    return await lockFolder(folder, { share: `${READER}${randomBytes(6).toString("hex")}` });
+  } catch (error) {
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
+    if (code !== "EROFS" && code !== "EACCES" && code !== "EPERM") throw error;
+    return { release: async () => undefined };
+  }
+}
+
+/** The processes that work in a folder and may still run. */
+export async function findHolders(folder: string): Promise<Holder[]> {
+  const holders: Holder[] = [];
+  for (const name of await locksOf(folder)) {
+    const path = join(folder, name);
+    const lock = await readHolder(path);
+    if (lock !== undefined && (await mayRun(path, lock))) {
+      holders.push({ pid: lock.pid, host: lock.host, doing: doingOf(name) });
+    }
+  }
+  return holders;
+}
+
+const doingOf = (name: string): Holder["doing"] => (name.startsWith(`writing-${READER}`) ? "reading" : "writing");
+
 /** Names of the lock files in a folder. */
 async function locksOf(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => /^writing(-.*)?\.lock$/.test(name));
@@ -102,7 +142,7 @@ async function removeDead(folder: string, name: string): Promise<void> {
   const path = join(folder, name);
   const holder = await readHolder(path);
   if (holder !== undefined && (await mayRun(path, holder))) {
-    throw new CacheError(`${folder}: process ${holder.pid} on ${holder.host} is writing this folder`, {
+    throw new CacheError(`${folder}: process ${holder.pid} on ${holder.host} is ${doingOf(name)} this folder`, {
       hint: `wait until it is done; if there is no such process, delete ${path}`,
     });
   }
@@ -110,7 +150,7 @@ async function removeDead(folder: string, name: string): Promise<void> {
 }
 
 /** Who holds the lock; undefined when nobody does, or when its writer died before it had written its name. */
-async function readHolder(path: string): Promise<Holder | undefined> {
+async function readHolder(path: string): Promise<Lock | undefined> {
   for (let attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
     try {
       const holder = JSON.parse(await readFile(path, "utf8"));
@@ -125,7 +165,7 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   return undefined;
 }
 
-async function mayRun(path: string, { pid, started, host }: Holder): Promise<boolean> {
+async function mayRun(path: string, { pid, started, host }: Lock): Promise<boolean> {
   if (host !== hostname()) return Date.now() - (await renewedMs(path)) < STALE_MS;
   try {
     process.kill(pid, 0);

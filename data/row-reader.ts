@@ -46,8 +46,13 @@ export interface RowStore {
   close(): Promise<void>;
 }
 
+interface OpenShard {
+  readonly handle: FileHandle;
+  readonly header: SafetensorsHeader;
+}
+
 interface OpenFile {
-  readonly opened: Promise<{ handle: FileHandle; header: SafetensorsHeader }>;
+  readonly opened: Promise<OpenShard>;
   users: number;
 }
 
@@ -155,10 +160,7 @@ export class FolderRowStore implements RowStore {
   }
 
   /** Lends an open shard; keeps at most `MAX_OPEN_FILES` open that nobody uses. */
-  async #use(
-    shard: number,
-    action: (file: { handle: FileHandle; header: SafetensorsHeader }) => Promise<void>,
-  ): Promise<void> {
+  async #use(shard: number, action: (file: OpenShard) => Promise<void>): Promise<void> {
     const file = this.#files.get(shard) ?? { opened: this.#open(shard), users: 0 };
     this.#files.delete(shard);
     this.#files.set(shard, file);
@@ -184,18 +186,27 @@ export class FolderRowStore implements RowStore {
     }
   }
 
-  async #open(shard: number): Promise<{ handle: FileHandle; header: SafetensorsHeader }> {
-    const { key, columns, shardRows, shards } = this.#manifest;
-    const { file, rows, sizeBytes, headerSha256 } = shards[shard]!;
-    const opened = await openShard(this.folder, file);
-    const { header } = opened;
-    let fault = shardFault(header, { key, columns, firstRow: shard * shardRows, rows });
-    if (header.sizeBytes !== sizeBytes) fault ??= `has ${header.sizeBytes} bytes, want ${sizeBytes}`;
-    if (sha256(header.bytes) !== headerSha256) fault ??= "not the shard that was written: its header differs";
-    if (fault === undefined) return opened;
-    await opened.handle.close();
-    throw damagedFile(this.folder, file, fault);
+  #open(shard: number): Promise<OpenShard> {
+    return openCheckedShard(this.folder, this.#manifest, shard);
   }
+}
+
+/**
+ * Opens a shard that is, by its header and size, the one that the manifest knows.
+ *
+ * @throws {CacheError} it is not, or it is missing.
+ */
+export async function openCheckedShard(folder: string, manifest: Manifest, shard: number): Promise<OpenShard> {
+  const { key, columns, shardRows, shards } = manifest;
+  const { file, rows, sizeBytes, headerSha256 } = shards[shard]!;
+  const opened = await openShard(folder, file);
+  const { header } = opened;
+  let fault = shardFault(header, { key, columns, firstRow: shard * shardRows, rows });
+  if (header.sizeBytes !== sizeBytes) fault ??= `has ${header.sizeBytes} bytes, want ${sizeBytes}`;
+  if (sha256(header.bytes) !== headerSha256) fault ??= "not the shard that was written: its header differs";
+  if (fault === undefined) return opened;
+  await opened.handle.close();
+  throw damagedFile(folder, file, fault);
 }
 
 /** Elements that are read at once, a whole number of vectors: what is converted has to fit a slot. */
@@ -218,7 +229,7 @@ function largestRun(column: Column): number {
 
 /** Elements of a column from `from` on into `out`, as many as that has. */
 async function readRun(
-  { handle, header }: { handle: FileHandle; header: SafetensorsHeader },
+  { handle, header }: OpenShard,
   path: string,
   name: string,
   column: Column,

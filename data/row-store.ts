@@ -10,9 +10,10 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileError } from "./atomic.js";
+import { CacheError } from "./errors.js";
 import { findManifest, MANIFEST, readManifest } from "./row-manifest.js";
 import { allShards, planRowStore, type RowStoreHeader } from "./row-plan.js";
-import { FolderRowStore, type RowStore } from "./row-reader.js";
+import { FolderRowStore, openCheckedShard, type RowStore } from "./row-reader.js";
 import { damagedFile, hashShard } from "./row-shard.js";
 import { finishRowStore, type MakeRows, writeShards } from "./row-writer.js";
 
@@ -85,12 +86,36 @@ export async function isRowStore(folder: string, key: string): Promise<boolean> 
  * @throws {CacheError} as `openRowStore`, and for a shard with changed data: names the first.
  */
 export async function verifyRowStore(folder: string, expectKey?: string): Promise<void> {
-  const store = await openRowStore(folder, expectKey);
-  await store.close();
-  for (const { file } of (await readManifest(folder)).shards) {
-    const { header, dataSha256 } = await hashShard(folder, file);
-    if (dataSha256 !== header.metadata.dataSha256) {
-      throw damagedFile(folder, file, "its data has changed since it was written");
+  await (await openRowStore(folder, expectKey)).close();
+  for await (const { fault } of checkShards(folder)) if (fault !== undefined) throw fault;
+}
+
+/** A shard that was read to its end. */
+export interface CheckedShard {
+  readonly file: string;
+  readonly sizeBytes: number;
+  /** What is wrong with it and what to do; absent: nothing. */
+  readonly fault?: CacheError;
+}
+
+/**
+ * Reads every byte of the shards of a finished store, one after the other; goes on after a damaged one.
+ *
+ * @throws {CacheError} the manifest is missing or damaged.
+ */
+export async function* checkShards(folder: string): AsyncGenerator<CheckedShard> {
+  const manifest = await readManifest(folder);
+  for (const [shard, { file, sizeBytes }] of manifest.shards.entries()) {
+    try {
+      await (await openCheckedShard(folder, manifest, shard)).handle.close();
+      const { header, dataSha256 } = await hashShard(folder, file);
+      if (dataSha256 !== header.metadata.dataSha256) {
+        throw damagedFile(folder, file, "its data has changed since it was written");
+      }
+      yield { file, sizeBytes };
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error;
+      yield { file, sizeBytes, fault: error };
     }
   }
 }

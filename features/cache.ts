@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { ImageSource } from "../data/image-source.js";
+import { markUsed } from "../data/row-folders.js";
 import {
   allShards,
   defaultShardRows,
@@ -116,7 +117,10 @@ async function fillAndOpen(plan: CachePlan, options: Omit<FillOptions, "part">):
 export async function fillCache(plan: CachePlan, { part, onProgress }: FillOptions = {}): Promise<Filled> {
   const { folder, store } = plan;
   try {
-    if (await isRowStore(folder, store.key)) return { reused: true, missing: 0 };
+    if (await isRowStore(folder, store.key)) {
+      await markUsed(folder);
+      return { reused: true, missing: 0 };
+    }
     await plan.fill(part === undefined ? allShards(store) : shardsOfPart(store, part), {
       ...(part === undefined ? {} : { part: `${part.index}-of-${part.count}` }),
       ...(onProgress === undefined ? {} : { onRows: onProgress }),

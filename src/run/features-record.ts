@@ -2,10 +2,13 @@
  * @file `features.json` of a run: which cached images and features the run uses. Written by the features step, read by the
  * steps after it, so that they see what was cached and never the images that lie there by then.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { CacheError, UsageError } from "../../data/errors.js";
+import { holdFolder } from "../../data/folder-lock.js";
+import { markUsed } from "../../data/row-folders.js";
 import { isRowStore, openRowStore, type RowStore, verifyRowStore } from "../../data/row-store.js";
 
 /** A cached row store: where it is and what it must be. */
@@ -86,11 +89,30 @@ export async function isFeaturesRecordWhole(record: FeaturesRecord, targets: rea
 }
 
 /**
- * Opens a cached store, after reading all of it once.
+ * Opens a cached store, after reading all of it once. Until it is closed, nobody prunes it.
  *
  * @throws {CacheError} a shard that is missing, foreign, or not what was written, by its name.
  */
 export async function openCachedStore({ folder, key }: CachedStore): Promise<RowStore> {
-  await verifyRowStore(folder, key);
-  return openRowStore(folder, key);
+  const hold = await holdIfThere(folder);
+  try {
+    await verifyRowStore(folder, key);
+    await markUsed(folder);
+    const store = await openRowStore(folder, key);
+    return {
+      header: store.header,
+      folder,
+      read: (column, rows, into) => store.read(column, rows, into),
+      close: async () => {
+        await store.close();
+        await hold.release();
+      },
+    };
+  } catch (error) {
+    await hold.release();
+    throw error;
+  }
 }
+
+/** A folder that is not there has nothing to hold: opening says so. */
+const holdIfThere = (folder: string) => (existsSync(folder) ? holdFolder(folder) : { release: async () => undefined });

@@ -18,3 +18,11 @@ export function formatBytes(bytes: number): string {
 /** `1 shard`, `1,252 shards`. */
 export const plural = (count: number, word: string): string =>
   `${count.toLocaleString("en")} ${word}${count === 1 ? "" : "s"}`;
+
+/** Seconds since → `just now`, `5 min ago`, `3 h ago`, `12 days ago`. */
+export function formatAge(seconds: number): string {
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 2 * 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} days ago`;
+}

@@ -1,6 +1,7 @@
 /** @file All commands, in the order in which `descry --help` lists them. */
 import type { Command } from "../command.js";
 import { benchCommand } from "./bench.js";
+import { cacheCommand } from "./cache.js";
 import { configCommand } from "./config.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   reportCommand,
   targetsCommand,
   rankCommand,
+  cacheCommand,
   configCommand,
   doctorCommand,
   parityCommand,
