@@ -26,6 +26,8 @@ export interface OpenOptions {
   readonly count?: number;
   /** Of crops and of the shuffled order. @default 0 */
   readonly seed?: number;
-  /** Decode everything once and leave out what cannot be decoded. @default false */
+  /** Decode once what is taken, and leave out what cannot be decoded. @default false */
   readonly skipBad?: boolean;
+  /** Called while the contents are read for the fingerprint, with the number of images that are done and of all. */
+  onOpening?(done: number, total: number): void;
 }

@@ -96,17 +96,27 @@ export async function readNpyHeader(path: string): Promise<NpyHeader> {
     const handle = await open(path, "r");
     try {
       const { size } = await handle.stat();
-      const bytes = new Uint8Array(Math.min(size, MAX_HEADER_BYTES));
-      await readFully(handle, bytes, 0, path);
-      const header = parseNpyHeader(bytes, path);
-      checkDataBytes(header, size, path);
-      return header;
+      return await readNpyHeaderAt(handle, 0, size, path);
     } finally {
       await handle.close();
     }
   } catch (error) {
     throw fileError(error, "cannot read", path);
   }
+}
+
+/** As `readNpyHeader`, of an `.npy` file of `size` bytes that lies at `offset` of another one; `dataStart` is counted from there. */
+export async function readNpyHeaderAt(
+  handle: FileHandle,
+  offset: number,
+  size: number,
+  name: string,
+): Promise<NpyHeader> {
+  const bytes = new Uint8Array(Math.min(size, MAX_HEADER_BYTES));
+  await readFully(handle, bytes, offset, name);
+  const header = parseNpyHeader(bytes, name);
+  checkDataBytes(header, size, name);
+  return header;
 }
 
 /**
@@ -226,6 +236,43 @@ export async function readNpz(path: string, only?: readonly string[]): Promise<R
   }
 }
 
+/** An array of an npz file that was not read: where it lies. */
+export interface NpzEntry {
+  /** Without `.npy`. */
+  readonly name: string;
+  /** Deflated: the `.npy` file has to be unpacked before parts of it can be read. */
+  readonly isDeflated: boolean;
+  /** Offset and length in the npz file of the `.npy` file, deflated or as it is. */
+  readonly offset: number;
+  readonly storedBytes: number;
+  /** Of the `.npy` file. */
+  readonly sizeBytes: number;
+}
+
+/**
+ * The arrays of an npz file, none of them read: for those that do not fit into memory.
+ *
+ * @throws {DataError} missing or damaged. @throws {UnsupportedError} encrypted, or another compression than deflate.
+ */
+export async function listNpz(path: string): Promise<NpzEntry[]> {
+  try {
+    const handle = await open(path, "r");
+    try {
+      const entries: NpzEntry[] = [];
+      for (const [file, member] of await readDirectory(handle, path)) {
+        const offset = await dataOffset(handle, member, `${path}: ${file}`);
+        const { method, storedBytes, sizeBytes } = member;
+        entries.push({ name: file.replace(/\.npy$/, ""), isDeflated: method === 8, offset, storedBytes, sizeBytes });
+      }
+      return entries;
+    } finally {
+      await handle.close();
+    }
+  } catch (error) {
+    throw fileError(error, "cannot read", path);
+  }
+}
+
 function npyParts(name: string, { dtype: asked, shape, data }: NpyInput): [header: Uint8Array, data: Uint8Array] {
   const fits = (dtype: NpyDType) => data instanceof ARRAYS[dtype];
   const dtype = asked ?? (Object.keys(ARRAYS) as NpyDType[]).find(fits);
@@ -331,9 +378,10 @@ function wholeNumber(bytes: Buffer, at: number, damaged: (what: string) => DataE
   return value;
 }
 
-async function readMember(handle: FileHandle, member: Member, name: string): Promise<Uint8Array> {
-  const damaged = (what: string, cause?: unknown) => new DataError(`${name}: ${what}`, { hint: DAMAGED, cause });
-  const { method, crc, storedBytes, sizeBytes, headerOffset } = member;
+/** Where a member's bytes begin, its entry in the directory checked. */
+async function dataOffset(handle: FileHandle, member: Member, name: string): Promise<number> {
+  const damaged = (what: string) => new DataError(`${name}: ${what}`, { hint: DAMAGED });
+  const { method, storedBytes, sizeBytes, headerOffset } = member;
   if (method !== 0 && method !== 8) {
     throw new UnsupportedError(`${name}: zip compression ${method}; supported: stored (0) and deflated (8)`);
   }
@@ -341,16 +389,23 @@ async function readMember(handle: FileHandle, member: Member, name: string): Pro
   if (sizeBytes > limit || (method === 0 && sizeBytes !== storedBytes)) {
     throw damaged(`${sizeBytes} bytes cannot come from ${storedBytes}`);
   }
-  if (sizeBytes > constants.MAX_LENGTH) {
-    throw new UnsupportedError(
-      `${name}: has ${sizeBytes} bytes; this Node.js holds at most ${constants.MAX_LENGTH} in one array`,
-    );
-  }
   const header = Buffer.alloc(30);
   await readFully(handle, header, headerOffset, name);
   if (header.readUInt32LE(0) !== 0x04034b50) throw damaged("is not where the zip directory says");
   const start = headerOffset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
   if (start + storedBytes > (await handle.stat()).size) throw damaged("ends beyond the end of the file");
+  return start;
+}
+
+async function readMember(handle: FileHandle, member: Member, name: string): Promise<Uint8Array> {
+  const damaged = (what: string, cause?: unknown) => new DataError(`${name}: ${what}`, { hint: DAMAGED, cause });
+  const { method, crc, storedBytes, sizeBytes } = member;
+  const start = await dataOffset(handle, member, name);
+  if (sizeBytes > constants.MAX_LENGTH) {
+    throw new UnsupportedError(
+      `${name}: has ${sizeBytes} bytes; this Node.js holds at most ${constants.MAX_LENGTH} in one array`,
+    );
+  }
   const stored = new Uint8Array(storedBytes);
   await readFully(handle, stored, start, name);
   const bytes = method === 0 ? stored : inflate(stored, sizeBytes, damaged);

@@ -1,15 +1,22 @@
 import { UsageError } from "./errors.js";
-import { openImageFolder } from "./formats/image-folder.js";
 import { openPhotos } from "./formats/photos.js";
-import { openWebDataset } from "./formats/webdataset.js";
 import type { ImageSource, OpenOptions } from "./image-source.js";
 import { nearestName } from "./nearest.js";
+import { SOURCE_FORMS, type SourceName } from "./source-forms.js";
 
-/** What a data set can be called. */
-export const SOURCE_FORMS = ["photos", "imagefolder:DIR", "webdataset:GLOB"] as const;
+type OpenForm = (rest: string, options: OpenOptions) => Promise<ImageSource>;
+
+/** Who opens what follows the colon. Formats are loaded when they are asked for. */
+const OPENERS: Readonly<Record<SourceName, () => Promise<OpenForm>>> = {
+  imagefolder: async () => (await import("./formats/image-folder.js")).openImageFolder,
+  webdataset: async () => (await import("./formats/webdataset.js")).openWebDataset,
+  parquet: async () => (await import("./formats/parquet.js")).openParquet,
+  cifar: async () => (await import("./formats/cifar.js")).openCifar,
+  npz: async () => (await import("./formats/npz-images.js")).openNpzImages,
+};
 
 /**
- * Open a data set by its specification: `photos`, `imagefolder:DIR` or `webdataset:GLOB`.
+ * Open a data set by its specification: `photos`, or one of `SOURCE_FORMS` with a path.
  *
  * @throws {UsageError} an unknown form, or a count that is no whole number. @throws {DataError} what is wrong with the files.
  */
@@ -18,14 +25,15 @@ export async function openImageSource(spec: string, options: OpenOptions = {}): 
   if (count !== undefined && (!Number.isInteger(count) || count < 1)) {
     throw new UsageError(`the number of images must be a whole number from 1, got ${count}`);
   }
+  if (spec === "photos") return openPhotos(options);
   const colon = spec.indexOf(":");
-  const form = colon === -1 ? spec : spec.slice(0, colon);
+  const name = colon === -1 ? spec : spec.slice(0, colon);
   const rest = colon === -1 ? "" : spec.slice(colon + 1);
-  if (form === "photos" && colon === -1) return openPhotos(options);
-  if (form === "imagefolder" && rest !== "") return openImageFolder(rest, options);
-  if (form === "webdataset" && rest !== "") return openWebDataset(rest, options);
-  const near = nearestName(form, ["photos", "imagefolder", "webdataset"]);
+  if (isSourceName(name) && rest !== "") return (await OPENERS[name]())(rest, options);
+  const near = nearestName(name, ["photos", ...Object.keys(OPENERS)]);
   throw new UsageError(`unknown data source "${spec}"; there are: ${SOURCE_FORMS.join(", ")}`, {
-    ...(near === undefined || near === form ? {} : { hint: `did you mean ${near}?` }),
+    ...(near === undefined || near === name ? {} : { hint: `did you mean ${near}?` }),
   });
 }
+
+const isSourceName = (name: string): name is SourceName => Object.hasOwn(OPENERS, name);

@@ -1,65 +1,108 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join, relative, sep } from "node:path";
+import { opendir, readFile, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { DataError } from "../errors.js";
 import type { ImageSource, OpenOptions } from "../image-source.js";
-import { type EncodedImage, IMAGE_ENDING, openEncodedSet, sha256 } from "./encoded-images.js";
+import { PackedTexts } from "../packed-texts.js";
+import { encodedImageList, IMAGE_ENDING, openImageList } from "./image-list.js";
 
-/** Files hashed at the same time. */
-const PARALLEL = 16;
+/** Entries of a folder fetched at once. */
+const ENTRIES = 1024;
 
 /**
  * Images in folders, one class a folder (`DIR/class/**\/name.jpg`), or all in DIR itself as one class named after nothing.
- * Classes and files are in the order of their UTF-16 code units. Every file is read once on opening, for the fingerprint.
+ * Classes and files are in the order of their UTF-16 code units; links to folders are followed.
  *
  * @throws {DataError} a folder that is missing, unreadable or without images; images both in DIR and in folders of it.
  */
 export async function openImageFolder(folder: string, options: OpenOptions): Promise<ImageSource> {
-  const name = `imagefolder:${folder}`;
-  const files = await listImages(folder);
+  const files = new PackedTexts();
+  await listImages(folder, "", files, []);
   if (files.length === 0) {
     throw new DataError(`${folder} has no .jpg, .png or .webp file`, { hint: "images belong into DIR/CLASS/" });
   }
-  const classOf = (file: string): string => (file.includes("/") ? file.slice(0, file.indexOf("/")) : "");
-  const classes = [...new Set(files.map(classOf))].sort();
-  if (classes[0] === "" && classes.length > 1) {
-    const stray = files.find((file) => classOf(file) === "")!;
-    throw new DataError(`${folder} has images outside its class folders, such as ${stray}`, {
-      hint: "move them into a class folder",
-    });
-  }
-  const images: EncodedImage[] = new Array(files.length);
-  let next = 0;
-  const worker = async () => {
-    for (let i = next++; i < files.length; i = next++) {
-      const file = files[i]!;
-      const path = join(folder, file);
-      const read = () => readImage(path);
-      images[i] = { id: path, label: classes.indexOf(classOf(file)), sha256: sha256(await read()), read };
-    }
-  };
-  await Promise.all(Array.from({ length: PARALLEL }, worker));
-  const shown = classes.length === 1 && classes[0] === "" ? ["images"] : classes;
-  return openEncodedSet({ name, classes: shown, images, close: async () => {} }, options);
+  const { classes, labels } = classesOf(folder, files);
+  const images = encodedImageList({
+    name: `imagefolder:${folder}`,
+    classes,
+    length: files.length,
+    id: (position) => join(folder, files.at(position)),
+    label: (position) => labels[position]!,
+    read: (position) => readImage(join(folder, files.at(position))),
+    close: async () => {},
+  });
+  return openImageList(images, options);
 }
 
-async function listImages(folder: string): Promise<string[]> {
-  let entries: import("node:fs").Dirent[];
+/**
+ * Adds the images of a folder, and of those in it, in the order of their whole paths.
+ *
+ * @param prefix  path of the folder in the data set, with a slash at its end.
+ * @param parents real paths of the folders above: a link back to one of them would never end.
+ */
+async function listImages(root: string, prefix: string, files: PackedTexts, parents: readonly string[]): Promise<void> {
+  const folder = join(root, prefix);
+  // A folder has a slash at the end, so that it is sorted as the paths in it are.
+  const names: string[] = [];
   try {
-    entries = await readdir(folder, { recursive: true, withFileTypes: true });
+    for await (const entry of await opendir(folder, { bufferSize: ENTRIES })) {
+      const { name } = entry;
+      const isLink = entry.isSymbolicLink();
+      if (isLink ? await isFolder(join(folder, name)) : entry.isDirectory()) names.push(`${name}/`);
+      else if (IMAGE_ENDING.test(name) && !name.startsWith(".")) names.push(name);
+    }
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
+    if (code === undefined) throw cause;
     const reason =
       code === "ENOENT" ? "does not exist" : code === "ENOTDIR" ? "is not a folder" : `cannot be read (${code})`;
     throw new DataError(`${folder} ${reason}`, { hint: "check data.source", cause });
   }
-  return entries
-    .filter((entry) => !entry.isDirectory() && IMAGE_ENDING.test(entry.name) && !entry.name.startsWith("."))
-    .map((entry) =>
-      relative(folder, join(entry.parentPath ?? entry.path, entry.name))
-        .split(sep)
-        .join("/"),
-    )
-    .sort();
+  names.sort();
+  const above = names.some((name) => name.endsWith("/")) ? [...parents, await realpath(folder)] : parents;
+  for (const name of names) {
+    if (!name.endsWith("/")) files.push(prefix + name);
+    else if (above.includes(await realpath(join(folder, name)))) {
+      throw new DataError(`${join(folder, name)} is a link to a folder that it lies in`, { hint: "remove it" });
+    } else await listImages(root, prefix + name, files, above);
+  }
+}
+
+async function isFolder(link: string): Promise<boolean> {
+  try {
+    return (await stat(link)).isDirectory();
+  } catch (error) {
+    // A link to nothing: where it is called like an image, reading it says so.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
+}
+
+function classesOf(folder: string, files: PackedTexts): { classes: string[]; labels: number[] } {
+  /** Classes as they come, which is not quite their own order: "a-b/" stands before "a/". */
+  const met = new Map<string, number>();
+  const labels: number[] = [];
+  for (let i = 0; i < files.length; i++) {
+    const file = files.at(i);
+    const slash = file.indexOf("/");
+    const name = slash === -1 ? "" : file.slice(0, slash);
+    let label = met.get(name);
+    if (label === undefined) {
+      label = met.size;
+      met.set(name, label);
+    }
+    if (met.size > 1 && met.has("")) {
+      const stray = slash === -1 ? file : files.at(labels.indexOf(met.get("")!));
+      throw new DataError(`${folder} has images outside its class folders, such as ${stray}`, {
+        hint: "move them into a class folder",
+      });
+    }
+    labels.push(label);
+  }
+  const names = [...met.keys()].sort();
+  const sorted = names.map((name) => met.get(name)!);
+  const labelOf = Array.from(sorted, (_, met) => sorted.indexOf(met));
+  for (let i = 0; i < labels.length; i++) labels[i] = labelOf[labels[i]!]!;
+  return { classes: names[0] === "" ? ["images"] : names, labels };
 }
 
 async function readImage(path: string): Promise<Uint8Array> {

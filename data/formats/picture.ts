@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { fileError } from "../atomic.js";
 import type { ImageSource } from "../image-source.js";
-import { openEncodedSet, sha256 } from "./encoded-images.js";
+import { encodedImageList, openImageList } from "./image-list.js";
 import { readPhotograph } from "./photograph.js";
 
 /** A photograph with an object, texture and a plain ground. */
@@ -16,8 +16,16 @@ const DEFAULT_PHOTOGRAPH = "allium-oreophilum";
 export async function openPicture(file?: string): Promise<ImageSource> {
   const name = file ?? DEFAULT_PHOTOGRAPH;
   const bytes = await readBytes(file);
-  const images = [{ id: name, label: 0, sha256: sha256(bytes), read: async () => bytes }];
-  return openEncodedSet({ name, classes: ["picture"], images, close: async () => {} }, {});
+  const images = {
+    name,
+    classes: ["picture"],
+    length: 1,
+    id: () => name,
+    label: () => 0,
+    read: async () => bytes,
+    close: async () => {},
+  };
+  return openImageList(encodedImageList(images), {});
 }
 
 async function readBytes(file: string | undefined): Promise<Uint8Array> {

@@ -1,6 +1,6 @@
 /** @file Where the files of a tar archive lie, so that one can be read without the others; tar-stream gives no positions. */
-import type { FileHandle } from "node:fs/promises";
 import { DataError } from "../errors.js";
+import type { FileWindow } from "../file-window.js";
 
 export interface TarMember {
   readonly path: string;
@@ -24,7 +24,7 @@ function numberField(bytes: Buffer): number {
 
 function checksumFits(header: Buffer): boolean {
   let sum = 0;
-  for (const [i, byte] of header.entries()) sum += i >= 148 && i < 156 ? 0x20 : byte;
+  for (let i = 0; i < BLOCK; i++) sum += i >= 148 && i < 156 ? 0x20 : header[i]!;
   return sum === numberField(header.subarray(148, 156));
 }
 
@@ -44,43 +44,35 @@ function paxRecords(body: Buffer): Map<string, string> {
 }
 
 /**
- * The regular files of a tar archive, in its order (ustar, pax and GNU long names).
+ * The regular files of a tar archive, in its order (ustar, pax and GNU long names). Bodies are passed over; the window may be used
+ * for reading them in between.
  *
- * @param name shown in errors.
  * @throws {DataError} an archive that is damaged or ends too early.
  */
-export async function indexTar(file: FileHandle, name: string): Promise<TarMember[]> {
-  const { size: archiveSize } = await file.stat();
-  const members: TarMember[] = [];
-  const read = async (position: number, length: number): Promise<Buffer> => {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(length), 0, length, position);
-    if (bytesRead < length) throw new DataError(`${name} is truncated at byte ${position + bytesRead}`);
-    return buffer;
-  };
+export async function* tarMembers(window: FileWindow): AsyncGenerator<TarMember> {
+  const { name, sizeBytes } = window;
   let longPath: string | undefined;
   let pax = new Map<string, string>();
-  for (let at = 0; at < archiveSize; ) {
-    const header = await read(at, BLOCK);
-    if (header.every((byte) => byte === 0)) return members;
+  for (let at = 0; at < sizeBytes; ) {
+    const header = await window.read(at, BLOCK);
+    if (header[0] === 0 && header.every((byte) => byte === 0)) return;
     if (!checksumFits(header)) throw new DataError(`${name} is damaged, or no tar archive, at byte ${at}`);
     const type = String.fromCharCode(header[156]!);
     const own = numberField(header.subarray(124, 136));
     const size = type !== "x" && pax.has("size") ? Number(pax.get("size")) : own;
     const offset = at + BLOCK;
-    if (offset + size > archiveSize) throw new DataError(`${name} is truncated: it ends within a member at byte ${at}`);
-    if (type === "x") pax = paxRecords(await read(offset, size));
-    else if (type === "L") longPath = text(await read(offset, size));
+    if (offset + size > sizeBytes) throw new DataError(`${name} is truncated: it ends within a member at byte ${at}`);
+    const prefix = header.toString("latin1", 257, 262) === "ustar" ? text(header.subarray(345, 500)) : "";
+    const short = text(header.subarray(0, 100));
+    // From here on the header is no longer looked at: the next read may take its place.
+    if (type === "x") pax = paxRecords(await window.read(offset, size));
+    else if (type === "L") longPath = text(await window.read(offset, size));
     else {
       if (type === "0" || type === "\0") {
-        const prefix = header.toString("latin1", 257, 262) === "ustar" ? text(header.subarray(345, 500)) : "";
-        const short = text(header.subarray(0, 100));
-        members.push({
-          path: pax.get("path") ?? longPath ?? (prefix === "" ? short : `${prefix}/${short}`),
-          offset,
-          size,
-        });
+        const path = pax.get("path") ?? longPath ?? (prefix === "" ? short : `${prefix}/${short}`);
+        yield { path, offset, size };
       }
-      pax = new Map();
+      if (pax.size > 0) pax = new Map();
       longPath = undefined;
     }
     at = offset + Math.ceil(size / BLOCK) * BLOCK;

@@ -1,32 +1,15 @@
-import { createReadStream, createWriteStream } from "node:fs";
-import { type FileHandle, mkdtemp, open, readdir, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
+import { type FileHandle, open } from "node:fs/promises";
 import { fileError } from "../atomic.js";
 import { DataError } from "../errors.js";
+import { FileWindow } from "../file-window.js";
 import type { ImageSource, OpenOptions } from "../image-source.js";
-import { type EncodedImage, IMAGE_ENDING, openEncodedSet, sha256 } from "./encoded-images.js";
-import { indexTar, type TarMember } from "./tar-index.js";
-
-/** `*`, `?`, `{000..009}` and `{train,test}` in the last part of a path, as a pattern. */
-export function globPattern(glob: string): RegExp {
-  const literally = (part: string) => part.replaceAll(/[.+^$()|[\]\\]/g, String.raw`\$&`);
-  const body = glob.replaceAll(/\{([^{}]*)\}|\*|\?|[^*?{}]+|[{}]/g, (part, braces: string | undefined) => {
-    if (part === "*") return ".*";
-    if (part === "?") return ".";
-    if (braces === undefined) return literally(part);
-    const range = /^(\d+)\.\.(\d+)$/.exec(braces);
-    if (range === null) return `(?:${braces.split(",").map(literally).join("|")})`;
-    const [from, to] = [range[1]!, range[2]!];
-    const numbers = Array.from({ length: Math.max(0, Number(to) - Number(from) + 1) }, (_, i) =>
-      String(Number(from) + i).padStart(from.length, "0"),
-    );
-    return `(?:${numbers.join("|")})`;
-  });
-  return new RegExp(`^${body}$`);
-}
+import { PackedTexts } from "../packed-texts.js";
+import { readFully } from "../safetensors.js";
+import { TextIndex } from "../text-index.js";
+import { globFiles } from "./glob-files.js";
+import { encodedImageList, IMAGE_ENDING, openImageList } from "./image-list.js";
+import { type TarMember, tarMembers } from "./tar-index.js";
+import { UnpackedFiles } from "./unpack.js";
 
 /**
  * WebDataset shards: `.tar` or `.tar.gz`, samples of `KEY.jpg|png|webp` with `KEY.cls` (a class index in digits). A key is a
@@ -36,113 +19,139 @@ export function globPattern(glob: string): RegExp {
  * @throws {DataError} no shard, a truncated archive, a sample without class or image, a key that comes twice.
  */
 export async function openWebDataset(glob: string, options: OpenOptions): Promise<ImageSource> {
-  const shards = await listShards(glob);
+  const shards = await globFiles(glob, /\.(tar|tar\.gz|tgz)$/, ".tar or .tar.gz shard");
   const handles: FileHandle[] = [];
-  let unpacked: string | undefined;
+  const unpacked = new UnpackedFiles();
   const close = async () => {
     await Promise.all(handles.splice(0).map((handle) => handle.close()));
-    if (unpacked !== undefined) await rm(unpacked, { recursive: true, force: true });
+    await unpacked.remove();
   };
+  const samples = new SampleTable();
   try {
-    const images: EncodedImage[] = [];
-    const seen = new Map<string, string>();
-    for (const [i, shard] of shards.entries()) {
-      await checkShard(shard);
-      let path = shard;
-      if (shard.endsWith(".gz")) {
-        unpacked ??= await mkdtemp(join(tmpdir(), "descry-webdataset-"));
-        path = join(unpacked, `${i}.tar`);
-        await unpack(shard, path);
-      }
-      const handle = await open(path, "r");
+    for (const shard of shards) {
+      const path = /\.t?gz$/.test(shard) ? await unpacked.gunzip(shard) : shard;
+      const handle = await open(path, "r").catch((error) => {
+        throw fileError(error, "cannot read", path);
+      });
       handles.push(handle);
-      for (const image of await readShard(handle, shard)) {
-        const other = seen.get(image.key);
-        if (other !== undefined) throw new DataError(`${shard}: the key ${image.key} is also in ${other}`);
-        seen.set(image.key, shard);
-        images.push(image);
-      }
+      const { size } = await handle.stat();
+      await samples.addShard(shard, new FileWindow(handle, shard, size));
     }
-    const count = Math.max(...images.map(({ label }) => label)) + 1;
-    const classes = Array.from({ length: count }, (_, i) => String(i));
-    return await openEncodedSet({ name: `webdataset:${glob}`, classes, images, close }, options);
   } catch (error) {
     await close();
     throw error;
   }
+  const images = encodedImageList({
+    name: `webdataset:${glob}`,
+    classes: Array.from({ length: samples.classCount }, (_, i) => String(i)),
+    length: samples.length,
+    id: (sample) => `${shards[samples.shardOf(sample)]!}:${samples.imagePath(sample)}`,
+    label: (sample) => samples.label(sample),
+    async read(sample) {
+      const shard = samples.shardOf(sample);
+      const { offset, size } = samples.image(sample);
+      const bytes = new Uint8Array(size);
+      await readFully(handles[shard]!, bytes, offset, shards[shard]!);
+      return bytes;
+    },
+    close,
+  });
+  return openImageList(images, options);
 }
 
-async function listShards(glob: string): Promise<string[]> {
-  const folder = dirname(glob);
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch (cause) {
-    throw new DataError(`the folder ${folder} of the shards cannot be read`, { hint: "check data.source", cause });
-  }
-  const pattern = globPattern(basename(glob));
-  const shards = names.filter((name) => pattern.test(name)).sort();
-  const foreign = shards.find((name) => !/\.(tar|tar\.gz|tgz)$/.test(name));
-  if (foreign !== undefined) throw new DataError(`${join(folder, foreign)} is no .tar or .tar.gz shard`);
-  if (shards.length === 0) throw new DataError(`no shard matches ${glob}`, { hint: "quote the pattern for the shell" });
-  return shards.map((name) => join(folder, name));
-}
+/** Where the image of each sample lies and what its class is, as arrays: samples are counted in millions. */
+class SampleTable {
+  readonly #keys = new TextIndex();
+  /** What follows the key and its dot, by its number in `#endings`. */
+  readonly #ending: number[] = [];
+  readonly #endings: string[] = [];
+  /** Of the image's bytes in its shard; −1 while no image was met. */
+  readonly #offset: number[] = [];
+  readonly #size: number[] = [];
+  /** −1 while no class was met. */
+  readonly #label: number[] = [];
+  /** First sample of each shard. */
+  readonly #firsts: number[] = [];
+  readonly #names = new PackedTexts();
+  classCount = 0;
 
-async function checkShard(shard: string): Promise<void> {
-  try {
-    if ((await stat(shard)).isFile()) return;
-  } catch (error) {
-    throw fileError(error, "cannot read", shard);
+  get length(): number {
+    return this.#keys.length;
   }
-  throw new DataError(`${shard} is not a file`, { hint: "a pattern that matches shards only" });
-}
 
-async function unpack(shard: string, path: string): Promise<void> {
-  try {
-    await pipeline(createReadStream(shard), createGunzip(), createWriteStream(path));
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const reason = code === "Z_BUF_ERROR" ? "it is truncated" : message;
-    throw new DataError(`${shard} cannot be unpacked: ${reason}`, { cause });
-  }
-}
-
-async function readShard(handle: FileHandle, shard: string): Promise<(EncodedImage & { key: string })[]> {
-  const samples = new Map<string, { image?: TarMember; label?: TarMember }>();
-  for (const member of await indexTar(handle, shard)) {
-    const [, key, ending] = /^((?:.*\/)?[^/.]+)\.(.*)$/.exec(member.path) ?? [];
-    if (key === undefined || ending === undefined) continue;
-    const kind = IMAGE_ENDING.test(`.${ending}`) ? "image" : ending === "cls" ? "label" : undefined;
-    if (kind === undefined) continue;
-    const sample = samples.get(key) ?? {};
-    if (sample[kind] !== undefined) throw new DataError(`${shard}: the sample ${key} has two ${kind}s`);
-    sample[kind] = member;
-    samples.set(key, sample);
-  }
-  const read = async ({ offset, size }: TarMember): Promise<Uint8Array> => {
-    const bytes = Buffer.alloc(size);
-    const { bytesRead } = await handle.read(bytes, 0, size, offset);
-    if (bytesRead < size) throw new DataError(`${shard} changed while it was read`);
-    return bytes;
-  };
-  const images: (EncodedImage & { key: string })[] = [];
-  for (const [key, { image, label }] of samples) {
-    if (image === undefined) throw new DataError(`${shard}: the sample ${key} has no .jpg, .png or .webp`);
-    if (label === undefined) throw new DataError(`${shard}: the sample ${key} has no .cls`);
-    const digits = Buffer.from(await read(label))
-      .toString("utf8")
-      .trim();
-    if (!/^\d{1,6}$/.test(digits)) {
-      throw new DataError(`${shard}: ${key}.cls must be a class index, is "${digits.slice(0, 20)}"`);
+  /** @throws {DataError} as `openWebDataset`. */
+  async addShard(shard: string, window: FileWindow): Promise<void> {
+    const first = this.length;
+    this.#firsts.push(first);
+    this.#names.push(shard);
+    for await (const member of tarMembers(window)) {
+      const [, key, ending] = /^((?:.*\/)?[^/.]+)\.(.*)$/.exec(member.path) ?? [];
+      if (key === undefined || ending === undefined) continue;
+      if (IMAGE_ENDING.test(`.${ending}`)) this.#addImage(shard, this.#sampleOf(shard, key), ending, member);
+      else if (ending === "cls") {
+        const sample = this.#sampleOf(shard, key);
+        if (this.#label[sample] !== -1) throw new DataError(`${shard}: the sample ${key} has two labels`);
+        this.#label[sample] = readLabel(shard, key, await window.read(member.offset, Math.min(member.size, 64)));
+        this.classCount = Math.max(this.classCount, this.#label[sample]! + 1);
+      }
     }
-    images.push({
-      key,
-      id: `${shard}:${image.path}`,
-      label: Number(digits),
-      sha256: sha256(await read(image)),
-      read: () => read(image),
-    });
+    if (this.length === first) throw new DataError(`${shard} has no sample of an image and a .cls`);
+    for (let sample = first; sample < this.length; sample++) {
+      const lacks = this.#offset[sample] === -1 ? ".jpg, .png or .webp" : this.#label[sample] === -1 ? ".cls" : "";
+      if (lacks !== "") throw new DataError(`${shard}: the sample ${this.#keys.at(sample)} has no ${lacks}`);
+    }
   }
-  if (images.length === 0) throw new DataError(`${shard} has no sample of an image and a .cls`);
-  return images;
+
+  #addImage(shard: string, sample: number, ending: string, { offset, size }: TarMember): void {
+    if (this.#offset[sample] !== -1)
+      throw new DataError(`${shard}: the sample ${this.#keys.at(sample)} has two images`);
+    let number = this.#endings.indexOf(ending);
+    if (number === -1) number = this.#endings.push(ending) - 1;
+    this.#ending[sample] = number;
+    this.#offset[sample] = offset;
+    this.#size[sample] = size;
+  }
+
+  /** The sample of a key, added where the key is new. Members of a sample stand in one shard, not always side by side. */
+  #sampleOf(shard: string, key: string): number {
+    const sample = this.#keys.add(key);
+    if (sample === this.#offset.length) {
+      this.#ending.push(0);
+      this.#offset.push(-1);
+      this.#size.push(0);
+      this.#label.push(-1);
+    } else if (sample < this.#firsts.at(-1)!) {
+      throw new DataError(`${shard}: the key ${key} is also in ${this.#names.at(this.shardOf(sample))}`);
+    }
+    return sample;
+  }
+
+  /** By halving: the last shard whose first sample is not after this one. */
+  shardOf(sample: number): number {
+    let [low, high] = [0, this.#firsts.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.#firsts[middle]! <= sample) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  imagePath(sample: number): string {
+    return `${this.#keys.at(sample)}.${this.#endings[this.#ending[sample]!]!}`;
+  }
+
+  image(sample: number): { offset: number; size: number } {
+    return { offset: this.#offset[sample]!, size: this.#size[sample]! };
+  }
+
+  label(sample: number): number {
+    return this.#label[sample]!;
+  }
+}
+
+function readLabel(shard: string, key: string, bytes: Buffer): number {
+  const digits = bytes.toString("utf8").trim();
+  if (/^\d{1,6}$/.test(digits)) return Number(digits);
+  throw new DataError(`${shard}: ${key}.cls must be a class index, is "${digits.slice(0, 20)}"`);
 }

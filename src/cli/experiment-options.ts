@@ -1,9 +1,11 @@
 /** @file Options that several commands share, and how they become a resolved experiment or an opened run. */
+
 import { existsSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Options } from "yargs";
 import { UsageError } from "../../data/errors.js";
+import { SOURCE_FORMS } from "../../data/source-forms.js";
 import { type Override, parseOverride } from "../run/overrides.js";
 import type { ResolvedExperiment } from "../run/resolve-experiment.js";
 import type { Run } from "../run/run-folder.js";
@@ -16,7 +18,7 @@ export const OUTPUT_OPTIONS = {
 } satisfies Record<string, Options>;
 
 export const EXPERIMENT_OPTIONS = {
-  data: { type: "string", requiresArg: true, describe: "images: photos, imagefolder:DIR or webdataset:GLOB" },
+  data: { type: "string", requiresArg: true, describe: `images: ${SOURCE_FORMS.join(", ")}` },
   "skip-bad": { type: "boolean", describe: "leave out undecodable images (counted) instead of stopping" },
   device: {
     type: "string",

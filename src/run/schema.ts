@@ -6,6 +6,7 @@
  * model, …) is in `check-experiment.ts`; reading, overriding and hashing are in `resolve-experiment.ts`.
  */
 import { z } from "zod";
+import { SOURCE_FORMS } from "../../data/source-forms.js";
 import { CACHE_DTYPES } from "../../features/cache-dtypes.js";
 import { DEVICES } from "../compile/compile.js";
 import { PRECISIONS } from "../train/options.js";
@@ -18,7 +19,11 @@ const decay = () => z.number().min(0).lt(1);
 const safeName = () => z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "safe-name");
 
 const dataSchema = z.strictObject({
-  source: z.string().min(1).default("photos").describe("photos, imagefolder:DIR or webdataset:GLOB"),
+  source: z
+    .string()
+    .min(1)
+    .default("photos")
+    .describe(`images: ${SOURCE_FORMS.join(", ")}`),
   count: wholeNumber(2)
     .nullable()
     .default(null)

@@ -8,7 +8,7 @@ import sharp from "sharp";
 import tar from "tar-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { decodeImage } from "../../data/decode-image.js";
-import { globPattern } from "../../data/formats/webdataset.js";
+import { globPattern } from "../../data/formats/glob-files.js";
 import { openImageSource } from "../../data/open-source.js";
 
 let folder: string;
@@ -176,7 +176,7 @@ describe("webdataset", () => {
     for (const [i, half] of halves.entries()) {
       await writeFile(join(folder, `s-${i}${ending}`), ending === ".tar" ? half : gzipSync(half));
     }
-    const before = (await readdir(tmpdir())).filter((name) => name.startsWith("descry-webdataset-")).length;
+    const before = (await readdir(tmpdir())).filter((name) => name.startsWith("descry-unpacked-")).length;
     const source = await openImageSource(`webdataset:${folder}/s-*${ending}`);
     expect(source.length).toBe(3);
     expect(source.classes).toEqual(["0", "1", "2"]);
@@ -184,7 +184,7 @@ describe("webdataset", () => {
     expect([...(await source.load(0, 1))]).toEqual([255, 0, 0]);
     expect([...(await source.load(2, 1))]).toEqual([0, 0, 255]);
     await source.close();
-    expect((await readdir(tmpdir())).filter((name) => name.startsWith("descry-webdataset-")).length).toBe(before);
+    expect((await readdir(tmpdir())).filter((name) => name.startsWith("descry-unpacked-")).length).toBe(before);
   });
 
   test("damage is named", async () => {

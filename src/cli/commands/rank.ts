@@ -1,5 +1,6 @@
 import path from "node:path";
 import { UsageError } from "../../../data/errors.js";
+import { SOURCE_FORMS } from "../../../data/source-forms.js";
 import { type Command, flag, textOption, wholeOption } from "../command.js";
 import { OUTPUT_OPTIONS, printResult, showPath } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
@@ -14,7 +15,7 @@ export const rankCommand: Command = {
   summary: "order targets by the spatial structure that they have on your images, before anything is trained",
   positionals: {},
   options: {
-    data: { type: "string", requiresArg: true, describe: "images: photos, imagefolder:DIR or webdataset:GLOB" },
+    data: { type: "string", requiresArg: true, describe: `images: ${SOURCE_FORMS.join(", ")}` },
     targets: { type: "string", requiresArg: true, describe: "targets separated by commas (descry targets)" },
     grid: {
       type: "string",

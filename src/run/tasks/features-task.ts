@@ -1,6 +1,5 @@
 import path from "node:path";
 import type { ImageSource } from "../../../data/image-source.js";
-import { openImageSource } from "../../../data/open-source.js";
 import type { StorePart } from "../../../data/row-plan.js";
 import { type CachePlan, planFeatures, planImages } from "../../../features/cache.js";
 import { loadDescriptor } from "../../../features/load-descriptor.js";
@@ -16,6 +15,7 @@ import { targetsOf, taskLabel } from "../steps/step.js";
 import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
 import { checkDiskSpace } from "./check-disk-space.js";
 import { gridOf } from "./model-config.js";
+import { openWithProgress } from "./open-with-progress.js";
 
 export interface FeaturesInput {
   readonly runFolder: string;
@@ -44,7 +44,7 @@ export async function featuresTask(
   progress: ProgressSink,
 ): Promise<FeaturesResult> {
   const { data, align, seed } = experiment;
-  const source = await openImageSource(data.source, {
+  const source = await openWithProgress(progress, data.source, {
     ...(data.count === null ? {} : { count: data.count }),
     seed,
     skipBad: data.skipBad,

@@ -1,4 +1,3 @@
-import { openImageSource } from "../../../data/open-source.js";
 import type { StorePart } from "../../../data/row-plan.js";
 import { planFeatures } from "../../../features/cache.js";
 import type { CacheDtype } from "../../../features/cache-dtypes.js";
@@ -6,6 +5,7 @@ import type { ProgressSink } from "../progress.js";
 import { taskLabel } from "../steps/step.js";
 import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
 import { checkDiskSpace } from "./check-disk-space.js";
+import { openWithProgress } from "./open-with-progress.js";
 
 export interface TargetFeaturesInput {
   /** Image source, such as `imagefolder:DIR`. */
@@ -34,7 +34,7 @@ export async function targetFeaturesTask(
   { data, target, grid, count, flips, skipBad, dtype, cacheFolder, part }: TargetFeaturesInput,
   progress: ProgressSink,
 ): Promise<TargetFeaturesResult> {
-  const source = await openImageSource(data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
+  const source = await openWithProgress(progress, data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
   try {
     const skipped = source.skipped;
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
