@@ -10,6 +10,7 @@ export {
   type CompileOptions,
   DEVICES,
   type Device,
+  type PendingOutputs,
   type StepFunction,
   type StepResult,
   type StepSignature,

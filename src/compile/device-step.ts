@@ -1,6 +1,7 @@
 /**
  * @file A step whose state stays on a GPU (WebGPU): what a run writes is what the next one reads, and only inputs and outputs
- * travel. The whole step, optimizer included, is one graph.
+ * travel. The whole step, optimizer included, is one graph. Where there is state, outputs stay on the card too until they are
+ * read: ONNX Runtime then returns once its commands are queued, and the host goes on while the card works.
  */
 import { encodeOnnx, type NamedOutput } from "./encode-onnx.js";
 import { CompileError, DeviceError, SignatureError } from "./errors.js";
@@ -23,6 +24,8 @@ import {
   type CompileOptions,
   checkPart,
   copyOf,
+  type PendingOutputs,
+  readyOutputs,
   type StepFunction,
   type StepSignature,
 } from "./step.js";
@@ -53,12 +56,13 @@ export async function openDeviceStep(
   ];
   if (wanted.length === 0) throw new CompileError("CompileError", `${name}: the function changes and returns nothing`);
   const { model, nodes } = encodeOnnx(graph, wanted, name);
+  const hasState = changing.length > 0;
   const session = await openSession(model, {
     device: "webgpu",
-    keepOnDevice: changing.map((key) => `next/${key}`),
+    keepOnDevice: hasState ? wanted.map(({ name }) => name) : [],
     ...(threads === undefined ? {} : { threads }),
   });
-  const transfer = await openTransfers(signature.state, name).catch(async (error) => {
+  const transfer = await openTransfers(signature.state, hasState ? outputSignature : {}, name).catch(async (error) => {
     await session.release();
     throw error;
   });
@@ -90,25 +94,43 @@ async function checkHalf(name: string): Promise<void> {
 interface Transfers {
   readonly upload: Session | undefined;
   readonly download: Session | undefined;
+  /** Of outputs. */
+  readonly home: Session | undefined;
 }
 
-async function openTransfers(state: Signature, name: string): Promise<Transfers> {
-  const keys = Object.keys(state);
-  if (keys.length === 0) return { upload: undefined, download: undefined };
-  const graph = new Graph();
-  const copies = keys.map((key) => ({
-    name: `to/${key}`,
-    value: graph.input(`from/${key}`, state[key]!.shape, dtypeOf(state[key]!)),
-  }));
-  const { model } = encodeOnnx(graph, copies, `${name}: transfer of state`);
-  const upload = await openSession(model, { device: "webgpu", keepOnDevice: copies.map((copy) => copy.name) });
-  return { upload, download: await openSession(model, { device: "webgpu" }) };
+async function openTransfers(state: Signature, outputs: Signature, name: string): Promise<Transfers> {
+  const opened: Session[] = [];
+  const open = async (tensors: Signature, what: string, isKept: boolean): Promise<Session | undefined> => {
+    if (Object.keys(tensors).length === 0) return undefined;
+    const graph = new Graph();
+    const copies = Object.entries(tensors).map(([key, spec]) => ({
+      name: `to/${key}`,
+      value: graph.input(`from/${key}`, spec.shape, dtypeOf(spec)),
+    }));
+    const { model } = encodeOnnx(graph, copies, `${name}: transfer of ${what}`);
+    const keepOnDevice = isKept ? copies.map((copy) => copy.name) : [];
+    const session = await openSession(model, { device: "webgpu", ...(isKept ? { keepOnDevice } : {}) });
+    opened.push(session);
+    return session;
+  };
+  try {
+    return {
+      upload: await open(state, "state", true),
+      download: await open(state, "state", false),
+      home: await open(outputs, "outputs", false),
+    };
+  } catch (error) {
+    for (const session of opened) await session.release();
+    throw error;
+  }
 }
 
 class DeviceStep implements CompiledStep {
   /** On the device, except what `setState` wrote last: that is on the host until the next run. */
   private readonly state: Record<string, NativeTensor>;
   private readonly known: ReadonlySet<string>;
+  /** Outputs on the device that nobody has read yet. */
+  private readonly unread = new Set<readonly NativeTensor[]>();
   private running = false;
   private released = false;
 
@@ -153,7 +175,15 @@ class DeviceStep implements CompiledStep {
     }
   }
 
+  get isAhead(): boolean {
+    return this.transfers.home !== undefined;
+  }
+
   async run(inputs: HostTensors): Promise<HostTensors> {
+    return (await this.start(inputs)).read();
+  }
+
+  async start(inputs: HostTensors): Promise<PendingOutputs> {
     this.check();
     checkValues(`${this.name}: input`, inputs, this.signature.inputs);
     this.running = true;
@@ -169,18 +199,44 @@ class DeviceStep implements CompiledStep {
       const fetches = Object.fromEntries(this.session.outputNames.map((output) => [output, null]));
       const results = await runSession(this.session, feeds, fetches, this.name);
       for (const key of this.changing) this.replace(key, results[`next/${key}`]!);
-      return Object.fromEntries(Object.keys(this.outputs).map((key) => [key, hostTensor(results[`out/${key}`]!)]));
+      const outputs = Object.fromEntries(Object.keys(this.outputs).map((key) => [key, results[`out/${key}`]!]));
+      return this.isAhead
+        ? this.pending(outputs as Record<string, NativeTensor>)
+        : readyOutputs(Object.fromEntries(Object.entries(outputs).map(([key, value]) => [key, hostTensor(value)])));
     } finally {
       this.running = false;
     }
+  }
+
+  private pending(outputs: Readonly<Record<string, NativeTensor>>): PendingOutputs {
+    const tensors = Object.values(outputs);
+    this.unread.add(tensors);
+    return {
+      read: async () => {
+        this.check();
+        if (!this.unread.delete(tensors))
+          throw new CompileError("CompileError", `${this.name}: outputs were read twice`);
+        this.running = true;
+        try {
+          const feeds = Object.fromEntries(Object.entries(outputs).map(([key, tensor]) => [`from/${key}`, tensor]));
+          const fetches = Object.fromEntries(Object.keys(outputs).map((key) => [`to/${key}`, null]));
+          const results = await runSession(this.transfers.home!, feeds, fetches, `${this.name}: transfer of outputs`);
+          return Object.fromEntries(Object.keys(outputs).map((key) => [key, hostTensor(results[`to/${key}`]!)]));
+        } finally {
+          this.running = false;
+          for (const tensor of tensors) tensor.dispose();
+        }
+      },
+    };
   }
 
   async dispose(): Promise<void> {
     if (this.released) return;
     this.check();
     this.released = true;
-    for (const tensor of Object.values(this.state)) tensor.dispose();
-    for (const session of [this.session, this.transfers.upload, this.transfers.download]) await session?.release();
+    for (const tensor of [...Object.values(this.state), ...[...this.unread].flat()]) tensor.dispose();
+    const { upload, download, home } = this.transfers;
+    for (const session of [this.session, upload, download, home]) await session?.release();
   }
 
   /** State that no run replaces would be sent again with each run: send it once. */

@@ -11,6 +11,7 @@ import {
   checkNextState,
   checkPart,
   copyOf,
+  readyOutputs,
   type StepFunction,
   type StepSignature,
 } from "./step.js";
@@ -71,6 +72,12 @@ export async function openEagerStep(
   let state = zeros(signature.state);
   // As compiling does, this finds errors of the function before the first step.
   const { signature: outputs } = step(state, zeros(signature.inputs));
+  const run = async (inputs: HostTensors): Promise<HostTensors> => {
+    checkValues(`${name}: input`, inputs, signature.inputs);
+    const result = step(state, inputs);
+    state = result.state;
+    return result.outputs;
+  };
   return {
     name,
     signature,
@@ -89,12 +96,9 @@ export async function openEagerStep(
         }),
       );
     },
-    async run(inputs) {
-      checkValues(`${name}: input`, inputs, signature.inputs);
-      const result = step(state, inputs);
-      state = result.state;
-      return result.outputs;
-    },
+    run,
+    isAhead: false,
+    start: async (inputs) => readyOutputs(await run(inputs)),
     async dispose() {},
   };
 }

@@ -31,6 +31,8 @@ import {
   type CompileOptions,
   checkPart,
   copyOf,
+  type PendingOutputs,
+  readyOutputs,
   type StepFunction,
   type StepSignature,
 } from "./step.js";
@@ -60,6 +62,7 @@ export async function openNativeStep(
 }
 
 class NativeStep implements CompiledStep {
+  readonly isAhead = false;
   private readonly sides: readonly [Record<string, NativeTensor>, Record<string, NativeTensor>];
   private readonly edges: Record<string, NativeTensor | null>;
   private current: 0 | 1 = 0;
@@ -148,6 +151,10 @@ class NativeStep implements CompiledStep {
     } finally {
       this.running = false;
     }
+  }
+
+  async start(inputs: HostTensors): Promise<PendingOutputs> {
+    return readyOutputs(await this.run(inputs));
   }
 
   async dispose(): Promise<void> {

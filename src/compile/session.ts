@@ -92,7 +92,7 @@ export async function openSession(
     extra: {
       session: { set_denormal_as_zero: "1", ...(options.isAllOnDevice ? { disable_cpu_ep_fallback: "1" } : {}) },
     },
-    ...(options.keepOnDevice === undefined
+    ...(options.keepOnDevice === undefined || options.keepOnDevice.length === 0
       ? {}
       : {
           preferredOutputLocation: Object.fromEntries(options.keepOnDevice.map((key) => [key, "gpu-buffer" as const])),

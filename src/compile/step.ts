@@ -39,6 +39,12 @@ export interface StepResult {
   readonly outputs: Tensors;
 }
 
+/** Outputs of a step that was started. */
+export interface PendingOutputs {
+  /** Wait for the step and bring its outputs home; once. They are the caller's. */
+  read(): Promise<HostTensors>;
+}
+
 /** A compiled step. Runs must not overlap: await one before the next. */
 export interface CompiledStep {
   readonly name: string;
@@ -52,6 +58,10 @@ export interface CompiledStep {
   readState(names?: readonly string[]): Promise<HostTensors>;
   /** One step. The results are the caller's. @throws {SignatureError} before anything runs. */
   run(inputs: HostTensors): Promise<HostTensors>;
+  /** `start` returns before the step is done, so that the host can prepare the next one meanwhile; else it is as slow as `run`. */
+  readonly isAhead: boolean;
+  /** As `run`, but the outputs stay on the device until they are read. What is never read is let go with the step. */
+  start(inputs: HostTensors): Promise<PendingOutputs>;
   dispose(): Promise<void>;
 }
 
@@ -81,5 +91,8 @@ export function checkPart(name: string, values: HostTensors, state: Signature): 
   }
   checkValues(`${name}: state`, values, Object.fromEntries(Object.keys(values).map((key) => [key, state[key]!])));
 }
+
+/** What `start` gives where the outputs are on the host when it is done. */
+export const readyOutputs = (outputs: HostTensors): PendingOutputs => ({ read: async () => outputs });
 
 export const copyOf = (value: HostTensor): HostTensor => ({ data: value.data.slice(), shape: [...value.shape] });

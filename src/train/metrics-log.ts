@@ -15,7 +15,7 @@ export interface StepMetrics {
   readonly grad_norm?: number;
   /** With mixed precision: what the loss was multiplied with for the backward pass. */
   readonly loss_scale?: number;
-  /** Wall-clock time of the step, waiting for its batch included. */
+  /** Wall-clock time of the step, waiting for its batch included; the mean of all steps whose metrics came home together. */
   readonly seconds: number;
 }
 

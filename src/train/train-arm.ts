@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { ConfigError, NumericError, UsageError } from "../../data/errors.js";
 import type { RowStore } from "../../data/row-store.js";
 import type { Device, HostTensors } from "../compile/compile.js";
-import { type CompiledStep, compileStep } from "../compile/compile-step.js";
+import { type CompiledStep, compileStep, type PendingOutputs } from "../compile/compile-step.js";
 import type { ProjectorConfig } from "../models/projector.js";
 import type { SitConfig } from "../models/sit-sizes.js";
 import { type BatchSource, checkBatchSource, readBatch } from "./batch-reader.js";
@@ -57,7 +57,7 @@ export interface TrainArmOptions {
   readonly resume: boolean;
   /** Of everything that changes results; a run is only resumed under the hash it was started with. */
   readonly configHash: string;
-  /** After every step. */
+  /** After every step; for several steps at once where the device works on its own, see `train.logEvery`. */
   onStep?(metrics: StepMetrics): void;
   /** After a checkpoint and the log before it are safe on disk. */
   onCheckpoint?(path: string, step: number): void;
@@ -166,7 +166,21 @@ async function openLog({ folder, options }: TrainArmOptions, start: number): Pro
   }
 }
 
-/** The loop. @returns the steps done, all of them saved. */
+/** A step on its way. */
+interface StartedStep {
+  readonly step: number;
+  readonly outputs: PendingOutputs;
+}
+
+/** Steps that a device may be behind: each of them holds its batch in the card's memory. */
+const MOST_AHEAD = 8;
+
+/**
+ * The loop. Where the device works on its own, steps are started and metrics come home every `logEvery` steps; meanwhile the
+ * next batch is read, and sent behind the step under way.
+ *
+ * @returns the steps done, all of them saved.
+ */
 async function walk(o: TrainArmOptions, { compiled, log, source, start, config }: Walk): Promise<number> {
   const { steps, logEvery, checkpointEvery } = o.options;
   const prefetch = (step: number): Promise<HostTensors> => {
@@ -190,21 +204,38 @@ async function walk(o: TrainArmOptions, { compiled, log, source, start, config }
 
   let next = prefetch(start);
   let done = start;
+  let pending: StartedStep[] = [];
+  let before = performance.now();
+  /** Wait for what was started, and tell of it. */
+  const collect = async (): Promise<void> => {
+    const home: { step: number; outputs: HostTensors }[] = [];
+    for (const { step, outputs } of pending) home.push({ step, outputs: await outputs.read() });
+    pending = [];
+    const now = performance.now();
+    const seconds = (now - before) / 1000 / home.length;
+    before = now;
+    for (const { step, outputs } of home) {
+      const metrics = metricsOf(outputs, step, seconds);
+      await checkFinite(metrics, { compiled, source, savedStep });
+      if (step === steps || step % logEvery === 0) await log.append(metrics);
+      o.onStep?.(metrics);
+    }
+  };
+  const isTime = (step: number): boolean =>
+    !compiled.isAhead || step % logEvery === 0 || step % checkpointEvery === 0 || pending.length >= MOST_AHEAD;
   try {
     while (done < steps && o.signal?.aborted !== true) {
-      const before = performance.now();
       const inputs = await next;
       if (done + 1 < steps) next = prefetch(done + 1);
-      const outputs = await compiled.run(inputs);
-      const step = done + 1;
-      const metrics = metricsOf(outputs, step, (performance.now() - before) / 1000);
-      await checkFinite(metrics, { compiled, inputs, savedStep });
-      done = step;
-      const isLast = step === steps;
-      if (isLast || step % logEvery === 0) await log.append(metrics);
-      o.onStep?.(metrics);
-      if (isLast || step % checkpointEvery === 0) await save(step);
+      pending.push({ step: done + 1, outputs: await compiled.start(inputs) });
+      done++;
+      if (done < steps && !isTime(done)) continue;
+      // Waiting for the device stops everything else in this thread: first let the batch come in, while the device works.
+      if (compiled.isAhead) await next.catch(() => undefined);
+      await collect();
+      if (done === steps || done % checkpointEvery === 0) await save(done);
     }
+    if (pending.length > 0) await collect();
     // Stopped in between, or before the first step: what is done is not lost.
     if (savedStep !== done || done === 0) await save(done);
   } finally {
@@ -237,18 +268,18 @@ function metricsOf(outputs: HostTensors, step: number, seconds: number): StepMet
 
 interface FiniteContext {
   readonly compiled: CompiledStep;
-  readonly inputs: HostTensors;
+  readonly source: BatchSource;
   readonly savedStep: number;
 }
 
-async function checkFinite(metrics: StepMetrics, { compiled, inputs, savedStep }: FiniteContext): Promise<void> {
+async function checkFinite(metrics: StepMetrics, { compiled, source, savedStep }: FiniteContext): Promise<void> {
   const { step, loss, grad_norm, loss_scale } = metrics;
   // A skipped update is the loss scale's business, until there is nothing left to scale down.
   const isSkipped = loss_scale !== undefined && grad_norm === undefined && loss_scale >= 1;
   if (Number.isFinite(loss) && (isSkipped || Number.isFinite(grad_norm))) return;
   const norm = grad_norm ?? `beyond float16, though the loss is scaled by ${loss_scale}`;
   const what = Number.isFinite(loss) ? `the gradient norm is ${norm}` : `the loss is ${loss}`;
-  const input = findNonFinite(inputs);
+  const input = findNonFinite(await readBatch(source, step - 1));
   if (input !== undefined) {
     throw numericError(step, what, { ...input, tensor: `input ${input.tensor}` }, savedStep, "mend the data");
   }

@@ -46,6 +46,26 @@ describe.each<Device>(DEVICES)("a compiled step on %s", (device) => {
     await step.dispose();
   });
 
+  test("can be started ahead: outputs are those of their own step, in any order, and read once", async () => {
+    const step = await compile();
+    step.setState(start());
+    const started = [];
+    for (let i = 0; i < 3; i++) started.push(await step.start({ target: vector(1, 1, 1) }));
+    const [first, second, third] = started;
+    for (const [outputs, expected] of [
+      [third!, 0.1875],
+      [first!, 3],
+    ] as const) {
+      // biome-ignore format: one line
+      expect((await outputs.read())["loss"]!.data[0]).toBe(expected);
+    }
+    expect([...(await step.readState(["w"]))["w"]!.data]).toEqual([0.875, 0.875, 0.875]);
+    if (step.isAhead) await expect(third!.read()).rejects.toThrow("descent: outputs were read twice");
+    expect(step.isAhead).toBe(device === "webgpu");
+    await step.dispose(); // with the second one unread
+    if (step.isAhead) await expect(second!.read()).rejects.toThrow("used after dispose()");
+  });
+
   test("is a pure function of state and inputs: the same bits when it is set back", async () => {
     const step = await compile();
     const run = async () => {

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { readSafetensors } from "../../data/safetensors.js";
 import type { StepMetrics } from "../../src/train/metrics-log.js";
 import { trainArm } from "../../src/train/train-arm.js";
+import { whyNoWebGpu } from "../compile/webgpu.js";
 import { DIM, featureStore, LENGTH, MODEL, memoryStore, OPTIONS, TOKENS, tinyArm, tinyControl } from "./tiny-run.js";
 
 let home: string;
@@ -186,6 +187,47 @@ test("a checkpoint that was cut short is named, with the way on", async () => {
       /checkpoint-0000002\.safetensors: .* — remove this file and resume again, to start from the first step$/,
     ),
   });
+});
+
+test.skipIf(whyNoWebGpu !== "")(
+  `on webgpu metrics come home every logEvery steps, those of the CPU ${whyNoWebGpu}`,
+  async () => {
+    const [cpu, gpu] = [join(home, "cpu"), join(home, "gpu")];
+    const options = { ...OPTIONS, logEvery: 3, checkpointEvery: 5 };
+    await trainArm(tinyArm(cpu, { options }));
+    const told: { step: number; at: number }[] = [];
+    await trainArm(
+      tinyArm(gpu, { options, device: "webgpu", onStep: ({ step }) => told.push({ step, at: performance.now() }) }),
+    );
+    expect(told.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    // At steps 3, 5 (a checkpoint), 6 and 7; in between nothing is waited for, and what comes home together is told at once.
+    const gap = (step: number) => told[step - 1]!.at - told[step - 2]!.at;
+    for (const step of [2, 3, 5]) expect(gap(step)).toBeLessThan(Math.min(gap(4), gap(6)) / 2);
+    const [want, got] = [await log(cpu), await log(gpu)];
+    expect(got.map(({ step }) => step)).toEqual([3, 6, 7]);
+    for (const [i, { loss, grad_norm }] of want.entries()) {
+      expect(Math.abs(got[i]!.loss - loss)).toBeLessThan(1e-3);
+      expect(Math.abs(got[i]!.grad_norm! - grad_norm!)).toBeLessThan(1e-3 * grad_norm!);
+    }
+  },
+);
+
+test.skipIf(whyNoWebGpu !== "")(`on webgpu a NaN is found at its own step, later ${whyNoWebGpu}`, async () => {
+  const folder = join(home, "run");
+  const bad = { ...featureStore(), read: featureStore().read };
+  let reads = 0;
+  bad.read = async (name, rows) => {
+    const data = await featureStore().read(name, rows);
+    // The second batch, when it is read first and when it is looked at again.
+    if (++reads === 2 || reads > 5) data.fill(Number.NaN);
+    return data;
+  };
+  const target = { store: bad, dim: DIM, spatialNorm: 0.6, coefficient: 0.5 };
+  const run = trainArm(tinyArm(folder, { target, device: "webgpu", options: { ...OPTIONS, steps: 5, logEvery: 5, checkpointEvery: 5 } })); // biome-ignore format: one line
+  await expect(run).rejects.toThrow(
+    "step 2: the loss is NaN; the first tensor that is not finite is input target/0 (NaN at 0) — mend the data",
+  );
+  expect(await readdir(folder)).toEqual(["metrics.jsonl"]);
 });
 
 test("a NaN in the features stops the run, names step and tensor, and leaves the files alone", async () => {
