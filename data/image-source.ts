@@ -1,4 +1,5 @@
 /** @file What every data set looks like from outside. */
+import type { ImageVariant } from "./variants.js";
 
 export interface ImageSource {
   /** The specification that it was opened with, such as "photos" or "imagefolder:DIR". */
@@ -13,11 +14,11 @@ export interface ImageSource {
   /** Position in `classes`. */
   label(index: number): number;
   /**
-   * The image as [sizePx, sizePx, 3] RGB, uint8, row-major; mirrored left to right if `flip`. The bytes are the caller's.
+   * The image as [sizePx, sizePx, 3] RGB, uint8, row-major: its centre crop, or the variant asked for. The bytes are the caller's.
    *
    * @throws {DataError} a file that cannot be read or decoded, by name.
    */
-  load(index: number, sizePx: number, options?: { flip?: boolean }): Promise<Uint8Array>;
+  load(index: number, sizePx: number, variant?: ImageVariant): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -17,6 +17,7 @@ import {
 } from "../data/row-plan.js";
 import { isRowStore, openRowStore, type RowBatch, type RowStore } from "../data/row-store.js";
 import { finishRowStore, type WriteShardsOptions, writeShards } from "../data/row-writer.js";
+import { hasCrops, type Variants, variantCount, variantOf } from "../data/variants.js";
 import type { Device } from "../src/compile/compile.js";
 import type { CacheDtype } from "./cache-dtypes.js";
 import { openFeatureComputer } from "./compute-features.js";
@@ -34,10 +35,12 @@ const BATCH = 16;
 /** Raised when decoding, cropping or resizing change. */
 const IMAGES_VERSION = 1;
 
-interface PlanOptions {
+/** Raised when other random crops are drawn. */
+const CROPS_VERSION = 1;
+
+/** Every variant of an image is a row: row = variant · length + index. */
+interface PlanOptions extends Variants {
   readonly source: ImageSource;
-  /** Cache every image also mirrored: row = variant·length + index, variant 1 mirrored. */
-  readonly flips: boolean;
   readonly cacheFolder: string;
 }
 
@@ -139,7 +142,7 @@ export async function fillCache(plan: CachePlan, { part, onProgress }: FillOptio
  */
 export async function planFeatures(options: PlanFeaturesOptions): Promise<CachePlan> {
   const { source, grid, dtype } = options;
-  const descriptor = await loadDescriptor(parseTarget(options.target), { source, flips: options.flips });
+  const descriptor = await loadDescriptor(parseTarget(options.target), { ...options, source });
   const sizePx = grid * PIXELS_PER_TOKEN;
   const meta = {
     kind: "features",
@@ -161,7 +164,7 @@ export async function planFeatures(options: PlanFeaturesOptions): Promise<CacheP
   return planOf("features", options, store, {
     async *makeRows(start, end) {
       computer ??= await openFeatureComputer(await fitDescriptor(descriptor, source, computing), computing);
-      for await (const { images, rows } of imageBatches(source, end, sizePx, start)) {
+      for await (const { images, rows } of imageBatches(options, sizePx, start, end)) {
         yield { features: await computer.compute(images, rows.length, rows) };
       }
     },
@@ -179,7 +182,7 @@ export function planImages(options: PlanImagesOptions): CachePlan {
   } as const;
   return planOf("images", options, planStore({ rows: rowsOf(options), columns, meta }), {
     async *makeRows(start, end) {
-      for await (const { images, rows } of imageBatches(source, end, sizePx, start)) {
+      for await (const { images, rows } of imageBatches(options, sizePx, start, end)) {
         yield { image: images, label: Int32Array.from(rows, (row) => source.label(row % source.length)) };
       }
     },
@@ -187,13 +190,14 @@ export function planImages(options: PlanImagesOptions): CachePlan {
   });
 }
 
-const rowsOf = ({ source, flips }: PlanOptions): number => source.length * (flips ? 2 : 1);
+const rowsOf = (options: PlanOptions): number => options.source.length * variantCount(options);
 
-const sourceMeta = ({ source, flips }: PlanOptions, sizePx: number) => ({
+const sourceMeta = ({ source, flips, variants, seed = 0 }: PlanOptions, sizePx: number) => ({
   source: source.name,
   fingerprint: source.fingerprint,
   sizePx,
   flips,
+  ...(hasCrops({ flips, variants }) ? { variants, seed, cropsVersion: CROPS_VERSION } : {}),
   imagesVersion: IMAGES_VERSION,
 });
 
@@ -222,28 +226,29 @@ interface ImageBatch {
   readonly rows: readonly number[];
 }
 
-/** Rows from `startRow` on, BATCH at a time; the next batch is decoded while the caller works on one. */
+/** Images of the rows `startRow` to `endRow`, BATCH at a time; the next batch is decoded while the caller works on one. */
 async function* imageBatches(
-  source: ImageSource,
-  rowCount: number,
+  options: PlanOptions,
   sizePx: number,
   startRow: number,
+  endRow: number,
 ): AsyncGenerator<ImageBatch> {
+  const { source } = options;
   const load = async (start: number): Promise<ImageBatch> => {
-    const rows = Array.from({ length: Math.min(BATCH, rowCount - start) }, (_, i) => start + i);
+    const rows = Array.from({ length: Math.min(BATCH, endRow - start) }, (_, i) => start + i);
     const images = new Uint8Array(rows.length * sizePx ** 2 * 3);
     await Promise.all(
       rows.map(async (row, i) => {
-        const flip = row >= source.length;
-        images.set(await source.load(row % source.length, sizePx, { flip }), i * sizePx ** 2 * 3);
+        const { index, variant } = variantOf(row, source.length, options);
+        images.set(await source.load(index, sizePx, variant), i * sizePx ** 2 * 3);
       }),
     );
     return { images, rows };
   };
-  let next = startRow < rowCount ? load(startRow) : undefined;
+  let next = startRow < endRow ? load(startRow) : undefined;
   for (let start = startRow; next !== undefined; start += BATCH) {
     const current = await next;
-    next = start + BATCH < rowCount ? load(start + BATCH) : undefined;
+    next = start + BATCH < endRow ? load(start + BATCH) : undefined;
     // Its failure is reported when it is awaited, not before.
     next?.catch(() => {});
     yield current;

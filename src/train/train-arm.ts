@@ -41,11 +41,11 @@ export interface TrainArmOptions {
   readonly alignDepth?: number;
   /** Absent: a control. */
   readonly target?: ArmTarget;
-  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index, variant 1 mirrored. */
+  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index. */
   readonly images: RowStore;
   readonly sourceLength: number;
-  /** Also train on the mirrored images. */
-  readonly flips: boolean;
+  /** K: variants of each image (mirrored, other crops), one of which is drawn each time. */
+  readonly variants: number;
   readonly options: TrainOptions;
   /** Of weights, order, mirroring, noise, times and label dropout: arms with one seed share them. */
   readonly seed: number;
@@ -246,9 +246,9 @@ async function walk(o: TrainArmOptions, { compiled, log, source, start, config }
 }
 
 /** What a checkpoint says about its making: all that changes results, and nothing else. */
-function settingsOf({ options, seed, flips, sourceLength }: TrainArmOptions, config: TrainStepConfig): unknown {
+function settingsOf({ options, seed, variants, sourceLength }: TrainArmOptions, config: TrainStepConfig): unknown {
   const { learningRate, time, labelDropout, steps } = options;
-  return { ...config, learningRate, time, labelDropout, steps, seed, flips, sourceLength };
+  return { ...config, learningRate, time, labelDropout, steps, seed, variants, sourceLength };
 }
 
 function metricsOf(outputs: HostTensors, step: number, seconds: number): StepMetrics {
@@ -318,8 +318,8 @@ function stepConfig({ model, projector, alignDepth, target, options }: TrainArmO
 }
 
 function batchSource(o: TrainArmOptions): BatchSource {
-  const { images, sourceLength, flips, seed, model, options, target } = o;
-  const shared = { images, sourceLength, flips, seed, model, options };
+  const { images, sourceLength, variants, seed, model, options, target } = o;
+  const shared = { images, sourceLength, variants, seed, model, options };
   return target === undefined ? shared : { ...shared, features: target.store, dim: target.dim };
 }
 

@@ -37,7 +37,14 @@ describe("good files", () => {
     expect(code).toBe(0);
     const { experiment, hash, given } = JSON.parse(stdout);
     expect(hash).toMatch(/^[0-9a-f]{8}$/);
-    expect(experiment.data).toEqual({ source: "photos", count: 18, sizePx: 16, flips: true, skipBad: false });
+    expect(experiment.data).toEqual({
+      source: "photos",
+      count: 18,
+      sizePx: 16,
+      flips: true,
+      variants: null,
+      skipBad: false,
+    });
     expect(experiment.model).toEqual({
       type: "sit",
       size: "custom",
@@ -95,6 +102,10 @@ describe("good files", () => {
     expect(await hashOf(GOOD, "--set", "seed=1")).not.toBe(base);
     expect(await hashOf(GOOD, "--set", "train.precision=float32")).toBe(base);
     expect(await hashOf(GOOD, "--set", "train.precision=mixed")).not.toBe(base);
+    expect(await hashOf(GOOD, "--set", "data.variants=null")).toBe(base);
+    expect(await hashOf(GOOD, "--set", "data.variants=2")).not.toBe(base);
+    // A hash that a run got before there were variants: old runs go on under their names.
+    expect(base).toBe("984b2f0d");
   });
 
   test("--data and --set lie over the file, the later over the earlier", async () => {
@@ -157,6 +168,12 @@ describe("problems are one line with file, line, path, what was wanted and what 
       /arms: wanted a list of at least 1 entry, got \[\]/,
     ],
     ["unknown target", "target: sift", "target: sfit", /arms\[1\]\.target: .*sfit.*sift/],
+    [
+      "variants without room for the mirror image",
+      "sizePx: 16",
+      "sizePx: 16, variants: 1",
+      /my\.yaml:2: data\.variants: wanted at least 2 with data\.flips, got 1/,
+    ],
     ["twin arms", "name: aligned", "name: Control", /arms\[1\]\.name: "Control" is taken by the arm "control"/],
     [
       "arm that is no folder name",

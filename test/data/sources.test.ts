@@ -100,6 +100,29 @@ describe("photos", () => {
     expect(Math.max(...image) - Math.min(...image)).toBeGreaterThan(20);
     await expect(a.load(20, 16)).rejects.toThrow("there is no image 20; there are 20");
   });
+
+  test("a random crop lies within the crop, the same at every size", async () => {
+    const source = await openImageSource("photos", { count: 3 });
+    const whole = await source.load(1, 40);
+    expect(await source.load(1, 40, { crop: [0, 0.5, 0.5] })).toEqual(whole);
+    const right = await source.load(1, 40, { crop: [0.999, 0.5, 0.999] });
+    const left = await source.load(1, 40, { crop: [0.999, 0.5, 0] });
+    // Four fifths of the side from the right end: its column c lies at column 8 + 0.8 c of the whole; the left one at 0.8 c.
+    const error = (crop: Uint8Array, shift: number) => {
+      let sum = 0;
+      for (let y = 0; y < 40; y++) {
+        for (let x = 0; x < 40; x++) {
+          const at = (Math.round(4 + 0.8 * y) * 40 + Math.round(shift + 0.8 * x)) * 3;
+          sum += Math.abs(crop[(y * 40 + x) * 3]! - whole[at]!);
+        }
+      }
+      return sum / 1600;
+    };
+    expect(error(right, 7.6)).toBeLessThan(0.6 * error(right, -0.4));
+    expect(error(left, -0.4)).toBeLessThan(0.6 * error(left, 7.6));
+    const flipped = await source.load(1, 40, { crop: [0.999, 0.5, 0.999], flip: true });
+    expect([...flipped.subarray(0, 3)]).toEqual([...right.subarray(117, 120)]);
+  });
 });
 
 describe("imagefolder", () => {
@@ -119,6 +142,23 @@ describe("imagefolder", () => {
     expect(source.id(1)).toBe(join(folder, "cat/deep/b.png"));
     expect([...(await source.load(1, 4))]).toEqual(new Array(16).fill([255, 0, 0]).flat());
     expect([...(await source.load(2, 1))]).toEqual([0, 0, 255]);
+  });
+
+  test("a random crop is cut from the whole image, not from its centre crop, and then mirrored", async () => {
+    // 40 columns of 20 rows, brighter to the right.
+    const data = Uint8Array.from({ length: 40 * 20 * 3 }, (_, i) => 6 * (Math.floor(i / 3) % 40));
+    await writeFile(
+      join(folder, "cat/a.png"),
+      await sharp(data, { raw: { width: 40, height: 20, channels: 3 } })
+        .png()
+        .toBuffer(),
+    );
+    const source = await openImageSource(`imagefolder:${folder}`);
+    const first = async (variant: object) => (await source.load(0, 20, variant))[0];
+    expect(await first({})).toBe(60);
+    expect(await first({ crop: [0, 0, 0] })).toBe(0);
+    expect(await first({ crop: [0, 0, 0.999] })).toBe(120);
+    expect(await first({ crop: [0, 0, 0.999], flip: true })).toBe(234);
   });
 
   test("the fingerprint follows contents, names and counts", async () => {

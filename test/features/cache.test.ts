@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { CacheError, DataError, UsageError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
 import { readSafetensors } from "../../data/safetensors.js";
+import { variantOf } from "../../data/variants.js";
 import { type CacheFeaturesOptions, cacheFeatures, cacheImages } from "../../features/cache.js";
 import { fitDescriptor } from "../../features/fit-descriptor.js";
 import { parseTarget } from "../../features/targets.js";
@@ -140,6 +141,7 @@ describe("feature cache", () => {
     ["options of the target", { target: "hog:ppc4" }],
     ["grid", { grid: 3 }],
     ["mirroring", { flips: true }],
+    ["variants", { variants: 3 }],
     ["precision", { dtype: "F16" }],
     ["bytes", { dtype: "U8" }],
   ])("other %s: another cache", async (_, changed) => {
@@ -225,6 +227,36 @@ describe("image cache", () => {
         Buffer.concat([await pictures.load(5, 24), await pictures.load(5, 24, { flip: true })]),
       ),
     ).toBe(0);
+  });
+
+  test("random crops are rows too, in images and features alike; their seed is in the key", async () => {
+    const pictures = source({ length: 3 });
+    const loaded: unknown[] = [];
+    const spy: ImageSource = {
+      ...pictures,
+      load: (index, sizePx, variant) => {
+        loaded.push([index, variant]);
+        return pictures.load(index, sizePx, variant);
+      },
+    };
+    const shared = { flips: true, variants: 4, seed: 5 };
+    const cached = await cacheImages({ source: spy, sizePx: 8, ...shared, cacheFolder });
+    expect(cached.store.header.rows).toBe(12);
+    const rows = Array.from({ length: 12 }, (_, row) => row);
+    expect(await cached.store.read("label", rows)).toEqual(Int32Array.from([0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0]));
+    const wanted = rows.map((row) => variantOf(row, 3, shared)).map(({ index, variant }) => [index, variant]);
+    expect(loaded).toEqual(wanted);
+    loaded.length = 0;
+    const features = await cacheFeatures(options(spy, shared));
+    expect(loaded).toEqual(wanted);
+    const others = [
+      await cacheImages({ source: spy, sizePx: 8, ...shared, seed: 6, cacheFolder }),
+      await cacheImages({ source: spy, sizePx: 8, ...shared, variants: 2, cacheFolder }),
+      await cacheImages({ source: spy, sizePx: 8, ...shared, variants: null, seed: 6, cacheFolder }),
+    ];
+    await Promise.all([cached, features, ...others].map(({ store }) => store.close()));
+    // Without random crops there is nothing that the seed could change.
+    expect(others.map(({ reused }) => reused)).toEqual([false, false, true]);
   });
 
   test("its manifest names the classes", async () => {

@@ -48,13 +48,17 @@ const source = (length = N): ImageSource => ({
   close: async () => {},
 });
 
-async function cached(target = `features:${place}`, { flips = false, length = N } = {}): Promise<Float32Array> {
+async function cached(
+  target = `features:${place}`,
+  { flips = false, variants = null as number | null, length = N } = {},
+): Promise<Float32Array> {
   const { store } = await cacheFeatures({
     source: source(length),
     target,
     grid: GRID,
     dtype: "F32",
     flips,
+    variants,
     cacheFolder: join(folder, "cache"),
   });
   const rows = Array.from({ length: store.header.rows }, (_, row) => row);
@@ -240,6 +244,9 @@ describe("is refused in one line:", () => {
     await writeFile(join(place, "x.npy"), npy(ALL));
     const message = /has no features of the mirrored images — data\.flips=false/;
     await expect(cached(undefined, { flips: true })).rejects.toThrow(message);
+    await expect(cached(undefined, { variants: 2 })).rejects.toThrow(
+      /has no features of random crops.*data\.variants=2/,
+    );
   });
   test("no place, and images of no data set", async () => {
     expect(() => parseTarget("features")).toThrow(UsageError);

@@ -8,7 +8,7 @@ const source = (changes: Partial<BatchSource> = {}): BatchSource => ({
   features: featureStore(),
   dim: DIM,
   sourceLength: LENGTH,
-  flips: true,
+  variants: 2,
   seed: 3,
   model: MODEL,
   options: OPTIONS,
@@ -46,7 +46,7 @@ test("images, labels and features of a batch belong together; pixels are u8/127.
   expect([...variants].sort()).toEqual([0, 1]);
 });
 
-test("without flips only the images themselves are read", async () => {
+test("of one variant only the images themselves are read", async () => {
   const rows = new Set<number>();
   const images = imageStore();
   const spy = {
@@ -56,8 +56,23 @@ test("without flips only the images themselves are read", async () => {
       return images.read(column, wanted);
     },
   };
-  for (let step = 0; step < 6; step++) await readBatch(source({ images: spy, flips: false }), step);
+  for (let step = 0; step < 6; step++) await readBatch(source({ images: spy, variants: 1 }), step);
   expect(Math.max(...rows)).toBeLessThan(LENGTH);
+});
+
+test("all variants of an image are drawn, equally often", async () => {
+  const counts = [0, 0, 0, 0];
+  const spy: BatchSource["images"] = {
+    ...imageStore(),
+    read: async (column, wanted) => {
+      if (column === "label") for (const row of Array.from(wanted)) counts[Math.floor(row / LENGTH)]!++;
+      return column === "label" ? new Int32Array(wanted.length) : new Uint8Array(wanted.length * S * S * C);
+    },
+  };
+  const { features: _, dim: __, ...control } = source({ images: spy, variants: 4 });
+  for (let step = 0; step < 200; step++) await readBatch(control, step);
+  // 800 draws of a quarter: mean 200, standard deviation 12.
+  for (const count of counts) expect(Math.abs(count - 200)).toBeLessThan(49);
 });
 
 test("about the wanted share of labels is dropped, to the label after the last class", async () => {

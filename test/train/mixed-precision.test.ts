@@ -41,7 +41,7 @@ const batch = (precision: PrecisionName, step: number): Promise<HostTensors> =>
       features: featureStore(),
       dim: DIM,
       sourceLength: LENGTH,
-      flips: true,
+      variants: 2,
       seed: 3,
       model: MODEL,
       options: { ...OPTIONS, precision },

@@ -84,7 +84,7 @@ export function tinyArm(folder: string, changes: Partial<TrainArmOptions> = {}):
     target: { store: featureStore(), dim: DIM, spatialNorm: 0.6, coefficient: 0.5 },
     images: imageStore(),
     sourceLength: LENGTH,
-    flips: true,
+    variants: 2,
     options: OPTIONS,
     seed: 3,
     threads: 1,

@@ -287,7 +287,7 @@ test.each<[string, Parameters<typeof tinyArm>[1], string]>([
   [
     "the number of rows",
     { sourceLength: 10 },
-    "cached images: want 10 images and their mirror images, got 18 rows — cache them for the same images and the same flips as the run's",
+    "cached images: want 2 variants of 10 images, got 18 rows — cache them for the same images and the same variants as the run's",
   ],
 ])("%s is checked before anything is written", async (_, changes, message) => {
   const folder = join(home, "new");

@@ -2,7 +2,7 @@ import type { ImageSource } from "../../../data/image-source.js";
 import { type FeaturesRecord, openCachedStore } from "../features-record.js";
 
 /**
- * The cached images of a run (not their mirror images) as an image source: what the model was trained on, whatever the files
+ * The cached images of a run (of their variants the first) as an image source: what the model was trained on, whatever the files
  * that they came from are by now.
  *
  * @param sizePx of the cached images; `load` gives no other size.
@@ -21,9 +21,9 @@ export async function openCachedSource({ source, images }: FeaturesRecord, sizeP
     skipped: source.skipped,
     id: (index) => `row ${index} of ${images.folder}`,
     label: (index) => labels[index]!,
-    async load(index, wantedPx, options) {
-      if (wantedPx !== sizePx || options?.flip === true) {
-        throw new Error(`cached images are ${sizePx} pixels and upright, ${wantedPx} asked`);
+    async load(index, wantedPx, variant) {
+      if (wantedPx !== sizePx || variant?.flip === true || variant?.crop !== undefined) {
+        throw new Error(`cached images are centre crops of ${sizePx} pixels, upright; ${wantedPx} asked`);
       }
       return (await store.read("image", [index])) as Uint8Array;
     },

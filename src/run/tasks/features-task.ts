@@ -53,7 +53,7 @@ export async function featuresTask(
     const skipped = source.skipped;
     await checkBeforehand(experiment, source);
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
-    const common = { source, flips: data.flips, cacheFolder };
+    const common = { source, ...variantsOf(experiment), cacheFolder };
     const plans: Record<string, CachePlan> = { images: planImages({ ...common, sizePx: data.sizePx }) };
     for (const target of targetsOf(experiment.arms)) {
       plans[target] = await planFeatures({ ...common, target, grid: gridOf(experiment), dtype: align.cacheDtype });
@@ -89,13 +89,16 @@ export async function featuresTask(
   }
 }
 
+/** The variants of each image that are cached. */
+const variantsOf = ({ data: { flips, variants }, seed }: Experiment) => ({ flips, variants, seed });
+
 /** What later steps would stumble over, as far as it can be known with the images open: better now than after the training. */
 async function checkBeforehand(experiment: Experiment, source: ImageSource): Promise<void> {
   const { name, length } = source;
   const origin = { file: experiment.name, locate: () => experiment.name };
   checkCounts(experiment, { count: length, said: `the ${length} images of ${name}` }, origin);
   for (const target of targetsOf(experiment.arms)) {
-    await loadDescriptor(parseTarget(target), { source, flips: experiment.data.flips });
+    await loadDescriptor(parseTarget(target), { source, ...variantsOf(experiment) });
   }
   const { network } = experiment.evaluate;
   if (network !== RANDOM_VGG) await (await openFeatureNetwork(network)).dispose();

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { RowStore } from "../../../data/row-store.js";
+import { variantCount } from "../../../data/variants.js";
 import { trainArm } from "../../train/train-arm.js";
 import { type FeaturesRecord, openCachedStore, readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
@@ -45,7 +46,7 @@ export async function trainTask(
       model: sitConfigOf(experiment, record.source.classes.length),
       images,
       sourceLength: record.source.length,
-      flips: data.flips,
+      variants: variantCount(data),
       options: train,
       seed,
       threads: train.threads,
