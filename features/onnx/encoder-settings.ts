@@ -9,15 +9,13 @@
  * - `grid`: the model's, `ROWSxCOLS` or one number for a square one; where it is left out, the tokens have to make a square;
  * - `output` (in the YAML file only): the tensor of the model, where the target has no `#OUTPUT`.
  */
-import { readFileSync } from "node:fs";
-import { parse } from "yaml";
-import { fileError } from "../../data/atomic.js";
-import { DataError, UsageError } from "../../data/errors.js";
+import { UsageError } from "../../data/errors.js";
 import { nearestName } from "../../data/nearest.js";
 import type { Grid } from "../descriptor.js";
 import { INTERPOLATIONS, type Interpolation } from "../resize-images.js";
-import { checkKey, ONNX_PREFIX, parseOnnxName } from "./onnx-name.js";
+import { ONNX_PREFIX, parseOnnxName } from "./onnx-name.js";
 import { PREPROCESSING_KEYS, type Preprocessing, parsePreprocessing, type Rgb } from "./preprocessing.js";
+import { readSettingsFile } from "./settings-file.js";
 
 const KEYS = [...PREPROCESSING_KEYS, "interpolation", "drop", "grid"] as const;
 /** Of the published training code: REPA's `F.interpolate(x, 224 * q, mode="bicubic")`. */
@@ -42,7 +40,7 @@ export interface EncoderSettings extends Preprocessing {
 export function parseEncoderTarget(target: string): EncoderSettings {
   const what = `target "${target}"`;
   const { file, output: named, values: given } = parseOnnxName(target, KEYS, what);
-  const values = given ?? readSettingsFile(file, what);
+  const values = given ?? readSettingsFile(`${file}.yaml`, [...KEYS, "output"], what, { grid: "x" });
   const output = named === "" ? (values.get("output") ?? "") : named;
   if (output === "") {
     throw new UsageError(`${what}: want ${ONNX_PREFIX}FILE#OUTPUT`, {
@@ -96,31 +94,4 @@ function parseGrid(text: string, what: string): Grid {
   const [, rows, cols = rows] = /^([1-9]\d{0,3})(?:x([1-9]\d{0,3}))?$/.exec(text) ?? [];
   if (rows === undefined) throw new UsageError(`${what}: grid wants ROWSxCOLS, such as 14x14, got "${text}"`);
   return [Number(rows), Number(cols)];
-}
-
-/** The settings beside a model as texts by key, as they would stand in the target; none where there is no such file. */
-function readSettingsFile(model: string, what: string): Map<string, string> {
-  const file = `${model}.yaml`;
-  let content: unknown;
-  try {
-    content = parse(readFileSync(file, "utf8"));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return new Map();
-    const readable = fileError(error, "cannot read", file);
-    if (readable !== error) throw readable;
-    throw new DataError(`${file}: is not YAML: ${String((error as Error).message).split("\n")[0]}`, { cause: error });
-  }
-  if (typeof content !== "object" || content === null || Array.isArray(content)) {
-    throw new DataError(`${file}: wanted settings, such as mean: 0.5 in one line and std: 0.5 in the next`);
-  }
-  const values = new Map<string, string>();
-  for (const [key, value] of Object.entries(content)) {
-    checkKey(key, [...KEYS, "output"], `${what}: ${file}`);
-    const parts: unknown[] = Array.isArray(value) ? value : [value];
-    if (parts.length === 0 || !parts.every((part) => typeof part === "number" || typeof part === "string")) {
-      throw new DataError(`${file}: ${key} wants a number, a name or a list of numbers, got ${JSON.stringify(value)}`);
-    }
-    values.set(key, parts.join(key === "grid" ? "x" : ","));
-  }
-  return values;
 }

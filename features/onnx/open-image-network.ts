@@ -1,12 +1,9 @@
 /** @file A network in an ONNX file that takes images: opened and checked, its batches made, whatever batch and size it fixes. */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { DataError, ShapeError, UsageError } from "../../data/errors.js";
+import { basename } from "node:path";
+import { ShapeError, UsageError } from "../../data/errors.js";
 import { type HostTensors, type ModelPort, openModel, type SessionOptions } from "../../src/compile/session.js";
-import { modelWithOutputs } from "./model-outputs.js";
 import { type Preprocessing, toPlanes } from "./preprocessing.js";
+import { readModel } from "./read-model.js";
 
 /** Images at once where the model leaves that open. */
 const BATCH = 16;
@@ -47,19 +44,14 @@ export async function openImageNetwork(
   options: SessionOptions = {},
 ): Promise<ImageNetwork> {
   const { file } = spec;
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw unreadable(file, what, cause);
-  });
-  const { model: source, weightFiles } = modelWithOutputs(file, bytes, spec.outputs, what);
-  const hash = createHash("sha256").update(bytes);
-  for (const name of weightFiles) await hashFile(join(dirname(file), name), hash, what);
+  const { model: source, sha256 } = await readModel(file, spec.outputs, what);
   const model = await openModel(source, options);
   try {
     const { input, sizePx, batch, isFixed } = inputOf(spec, model.inputs, what);
     return {
       sizePx,
       batch,
-      sha256: hash.digest("hex"),
+      sha256,
       async run(images, rows) {
         // A model with a fixed batch gets a full one.
         const given = isFixed ? batch : rows;
@@ -112,16 +104,3 @@ const accepts = ({ shape }: ModelPort, axis: number, side: number): boolean => {
   const given = shape[axis];
   return typeof given !== "number" || given <= 0 || given === side;
 };
-
-async function hashFile(file: string, hash: ReturnType<typeof createHash>, what: string): Promise<void> {
-  try {
-    for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  } catch (cause) {
-    throw unreadable(file, what, cause);
-  }
-}
-
-function unreadable(file: string, what: string, cause: unknown): DataError {
-  const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
-  return new DataError(`${what}: ${file}: cannot be read (${reason})`, { cause });
-}
