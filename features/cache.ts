@@ -39,7 +39,7 @@ const IMAGES_VERSION = 1;
 const CROPS_VERSION = 1;
 
 /** Every variant of an image is a row: row = variant · length + index. */
-interface PlanOptions extends Variants {
+export interface PlanOptions extends Variants {
   readonly source: ImageSource;
   readonly cacheFolder: string;
 }
@@ -106,7 +106,8 @@ export async function cacheImages(options: CacheImagesOptions): Promise<Cached> 
   return fillAndOpen(planImages(options), options);
 }
 
-async function fillAndOpen(plan: CachePlan, options: Omit<FillOptions, "part">): Promise<Cached> {
+/** All of a cache, opened; the only process that writes it. */
+export async function fillAndOpen(plan: CachePlan, options: Omit<FillOptions, "part">): Promise<Cached> {
   const { folder, store } = plan;
   const { reused } = await fillCache(plan, options);
   return { store: await openRowStore(folder, store.key), folder, reused };
@@ -190,9 +191,11 @@ export function planImages(options: PlanImagesOptions): CachePlan {
   });
 }
 
-const rowsOf = (options: PlanOptions): number => options.source.length * variantCount(options);
+/** Rows of all variants. */
+export const rowsOf = (options: PlanOptions): number => options.source.length * variantCount(options);
 
-const sourceMeta = ({ source, flips, variants, seed = 0 }: PlanOptions, sizePx: number) => ({
+/** What of the images is in every key. */
+export const sourceMeta = ({ source, flips, variants, seed = 0 }: PlanOptions, sizePx: number) => ({
   source: source.name,
   fingerprint: source.fingerprint,
   sizePx,
@@ -202,7 +205,7 @@ const sourceMeta = ({ source, flips, variants, seed = 0 }: PlanOptions, sizePx: 
 });
 
 /** A name and the bytes of a store's rows. */
-function planStore(content: Omit<RowStoreHeader, "key">): RowStorePlan {
+export function planStore(content: Omit<RowStoreHeader, "key">): RowStorePlan {
   const { classes: _, source: __, ...keyed } = content.meta as Record<string, unknown>;
   const key = createHash("sha256")
     .update(JSON.stringify({ ...keyed, rows: content.rows, columns: content.columns }))
@@ -210,7 +213,8 @@ function planStore(content: Omit<RowStoreHeader, "key">): RowStorePlan {
   return planRowStore({ ...content, key }, defaultShardRows(content, BATCH));
 }
 
-function planOf(
+/** @param making rows, any part of them in order; `close` lets go of what computes them. */
+export function planOf(
   kind: string,
   { cacheFolder }: PlanOptions,
   store: RowStorePlan,
@@ -227,7 +231,7 @@ interface ImageBatch {
 }
 
 /** Images of the rows `startRow` to `endRow`, BATCH at a time; the next batch is decoded while the caller works on one. */
-async function* imageBatches(
+export async function* imageBatches(
   options: PlanOptions,
   sizePx: number,
   startRow: number,

@@ -5,10 +5,10 @@ import { writeFileAtomic } from "../../data/atomic.js";
 import { ConfigError, NumericError, UnsupportedError } from "../../data/errors.js";
 import { writeNpz } from "../../data/npz.js";
 import { type RandomStream, randomStream } from "../../data/random.js";
+import { writePixels } from "../../data/write-pixels.js";
 import type { Device } from "../compile/compile.js";
 import type { SitConfig } from "../models/sit-sizes.js";
 import { openSitNetwork, readCheckpointWeights, type SampleParameters, type WeightsName } from "./network.js";
-import { writePixels } from "./pixels.js";
 import { sampleGrid } from "./sample-grid.js";
 import { checkSampler, type SamplePath, type SamplerName, sampleSit } from "./sit-sampler.js";
 

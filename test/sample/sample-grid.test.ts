@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { writePixels } from "../../src/sample/pixels.js";
+import { writePixels } from "../../data/write-pixels.js";
 import { sampleGrid } from "../../src/sample/sample-grid.js";
 
 test("convention: pixels are 255·(x+1)/2, clamped, truncated, channels last", () => {
