@@ -2,6 +2,7 @@ import { DataError, ShapeError } from "../../data/errors.js";
 import { randomStream } from "../../data/random.js";
 import type { RowStore } from "../../data/row-store.js";
 import { batchIndices } from "../../data/shuffle.js";
+import { drawLatents, type LatentScaling } from "../../features/autoencoder/latent-scaling.js";
 import type { HostTensors } from "../compile/compile.js";
 import { gridSide, type SitConfig } from "../models/sit-sizes.js";
 import { biasCorrections } from "./adamw.js";
@@ -11,8 +12,13 @@ import { targetInput } from "./train-step.js";
 
 /** What batches are read from and drawn with. */
 export interface BatchSource {
-  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index. */
+  /**
+   * Columns `label` I32 [] and `image` U8 [S,S,3], or in latent space `latent` of F16 or F32 [C,S,S], or [2C,S,S] with standard
+   * deviations; row = variant · sourceLength + index.
+   */
   readonly images: RowStore;
+  /** From cached latents to what the model sees; absent in pixel space. */
+  readonly latents?: LatentScaling;
   /** Column `features` [T,D], the same rows; absent in a control. */
   readonly features?: RowStore;
   /** Width that the target is to have; wanted with `features`. */
@@ -31,14 +37,14 @@ export interface BatchSource {
 
 /**
  * The inputs of training step `step` (0-based), a pure function of its arguments and the stores: which images in which order,
- * which variant of them, labels dropped or not, noise and times. Each choice has its own random stream (`train/flip`,
- * `train/label-drop`, `train/noise`, `train/time`), and none depends on the target: arms of one experiment share them all.
+ * which variant of them, labels dropped or not, latents, noise and times. Each choice has its own random stream (`train/flip`,
+ * `train/latent`, `train/label-drop`, `train/noise`, `train/time`), and none depends on the target: arms of one experiment share them all.
  *
- * @returns the inputs of `trainStep`: pixels as u8/127.5 − 1, channels first.
+ * @returns the inputs of `trainStep`, channels first: pixels as u8/127.5 − 1, or latents drawn anew from their moments, scaled.
  * @throws {DataError} a label that the model has not.
  */
 export async function readBatch(source: BatchSource, step: number): Promise<HostTensors> {
-  const { images, features, dim, sourceLength, variants, seed, model, options } = source;
+  const { images, latents, features, dim, sourceLength, variants, seed, model, options } = source;
   const { batch: B, labelDropout, betas, learningRate, precision } = options;
   const { channels: C, sizePx: S, classes } = model;
   const stream = (name: string) => randomStream(seed, `train/${name}`, step);
@@ -49,8 +55,8 @@ export async function readBatch(source: BatchSource, step: number): Promise<Host
     // From the last: of two variants, the lower half of the numbers draws the mirrored one.
     (index, i) => (variants - 1 - Math.floor(drawn[i]! * variants)) * sourceLength + index,
   );
-  const [pixels, labels, target] = await Promise.all([
-    images.read("image", rows),
+  const [data, labels, target] = await Promise.all([
+    images.read(latents === undefined ? "image" : "latent", rows),
     images.read("label", rows),
     features?.read("features", rows),
   ]);
@@ -62,10 +68,15 @@ export async function readBatch(source: BatchSource, step: number): Promise<Host
     }
     return dropped[i]! < labelDropout ? classes : label;
   });
+  const latentNoise = () => (hasStd(images, C) ? stream("latent").normal(B * C * S * S) : undefined);
+  const x =
+    latents === undefined
+      ? toModelRange(data as Uint8Array, B, S, C)
+      : drawLatents(data as Float32Array, B, latents, latentNoise());
   const [biasCorrection1, biasCorrection2] = biasCorrections(betas, step + 1);
   const scalar = (value: number) => ({ data: Float32Array.of(value), shape: [] });
   return {
-    x: { data: toModelRange(pixels as Uint8Array, B, S, C), shape: [B, C, S, S] },
+    x: { data: x, shape: [B, C, S, S] },
     y: { data: y, shape: [B] },
     noise: { data: stream("noise").normal(B * C * S * S), shape: [B, C, S, S] },
     t: { data: mapTimes(drawTimes(stream("time"), B, options), options), shape: [B] },
@@ -79,6 +90,9 @@ export async function readBatch(source: BatchSource, step: number): Promise<Host
       : { [targetInput(0)]: { data: target as Float32Array, shape: [B, gridSide(model) ** 2, dim!] } }),
   };
 }
+
+/** Whether standard deviations are cached behind the means. */
+const hasStd = ({ header }: RowStore, channels: number): boolean => header.columns["latent"]!.shape[0] === 2 * channels;
 
 /** [B,S,S,C] bytes to [B,C,S,S] in [−1,1]. */
 function toModelRange(pixels: Uint8Array, B: number, S: number, C: number): Float32Array {
@@ -99,8 +113,7 @@ function toModelRange(pixels: Uint8Array, B: number, S: number, C: number): Floa
  * @throws {ShapeError} one line: which store, what was wanted, what it has.
  */
 export function checkBatchSource(source: BatchSource): void {
-  const { images, features, dim, sourceLength, variants, model, options } = source;
-  const { sizePx: S, channels: C } = model;
+  const { images, latents, features, dim, sourceLength, variants, model, options } = source;
   const rows = sourceLength * variants;
   const wanted = variants > 1 ? `${variants} variants of ${sourceLength} images` : `${sourceLength} images`;
   const checkRows = (what: string, store: RowStore): void => {
@@ -110,10 +123,8 @@ export function checkBatchSource(source: BatchSource): void {
       });
     }
   };
-  const image = images.header.columns["image"];
-  if (image === undefined || image.dtype !== "U8" || image.shape.join() !== [S, S, C].join()) {
-    throw new ShapeError(`cached images: the model wants U8 [${S},${S},${C}], got ${describe(image)}`);
-  }
+  if (latents === undefined) checkImages(images, model);
+  else checkLatents(images, latents, model);
   const label = images.header.columns["label"];
   if (label === undefined || label.dtype !== "I32" || label.shape.length !== 0) {
     throw new ShapeError(`cached images: want labels I32 [], got ${describe(label)}`);
@@ -141,6 +152,26 @@ export function checkBatchSource(source: BatchSource): void {
     });
   }
   checkRows("cached features", features);
+}
+
+function checkImages({ header }: RowStore, { sizePx: S, channels: C }: SitConfig): void {
+  const image = header.columns["image"];
+  if (image?.dtype === "U8" && image.shape.join() === [S, S, C].join()) return;
+  throw new ShapeError(`cached images: the model wants U8 [${S},${S},${C}], got ${describe(image)}`);
+}
+
+function checkLatents({ header }: RowStore, scaling: LatentScaling, { sizePx: S, channels: C }: SitConfig): void {
+  const latent = header.columns["latent"];
+  const shapes = [C, 2 * C].map((channels) => [channels, S, S].join());
+  const isFloat = latent?.dtype === "F16" || latent?.dtype === "F32";
+  if (!isFloat || !shapes.includes(latent.shape.join())) {
+    const wanted = shapes.map((shape) => `[${shape}]`).join(" or ");
+    throw new ShapeError(`cached latents: the model wants F16 or F32 ${wanted}, got ${describe(latent)}`);
+  }
+  const { scale, bias } = scaling;
+  if (scale.length !== C || bias.length !== C) {
+    throw new ShapeError(`cached latents: want ${C} scales and biases, got ${scale.length} and ${bias.length}`);
+  }
 }
 
 const describe = (column: { dtype: string; shape: readonly number[] } | undefined): string =>

@@ -6,6 +6,7 @@ import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, NumericError, UsageError } from "../../data/errors.js";
 import type { RowStore } from "../../data/row-store.js";
+import type { LatentScaling } from "../../features/autoencoder/latent-scaling.js";
 import type { Device, HostTensors } from "../compile/compile.js";
 import { type CompiledStep, compileStep, type PendingOutputs } from "../compile/compile-step.js";
 import type { ProjectorConfig } from "../models/projector.js";
@@ -41,8 +42,10 @@ export interface TrainArmOptions {
   readonly alignDepth?: number;
   /** Absent: a control. */
   readonly target?: ArmTarget;
-  /** Columns `image` U8 [S,S,3] and `label` I32 []; row = variant · sourceLength + index. */
+  /** Columns `label` and `image`, or in latent space `latent`: see {@link BatchSource}. */
   readonly images: RowStore;
+  /** From cached latents to what the model sees; absent in pixel space. */
+  readonly latents?: LatentScaling;
   readonly sourceLength: number;
   /** K: variants of each image (mirrored, other crops), one of which is drawn each time. */
   readonly variants: number;
@@ -246,9 +249,12 @@ async function walk(o: TrainArmOptions, { compiled, log, source, start, config }
 }
 
 /** What a checkpoint says about its making: all that changes results, and nothing else. */
-function settingsOf({ options, seed, variants, sourceLength }: TrainArmOptions, config: TrainStepConfig): unknown {
+function settingsOf(
+  { options, seed, variants, sourceLength, latents }: TrainArmOptions,
+  config: TrainStepConfig,
+): unknown {
   const { learningRate, time, labelDropout, steps } = options;
-  return { ...config, learningRate, time, labelDropout, steps, seed, variants, sourceLength };
+  return { ...config, learningRate, time, labelDropout, steps, seed, variants, sourceLength, latents };
 }
 
 function metricsOf(outputs: HostTensors, step: number, seconds: number): StepMetrics {
@@ -318,8 +324,9 @@ function stepConfig({ model, projector, alignDepth, target, options }: TrainArmO
 }
 
 function batchSource(o: TrainArmOptions): BatchSource {
-  const { images, sourceLength, variants, seed, model, options, target } = o;
-  const shared = { images, sourceLength, variants, seed, model, options };
+  const { images, latents, sourceLength, variants, seed, model, options, target } = o;
+  const pixels = { images, sourceLength, variants, seed, model, options };
+  const shared = latents === undefined ? pixels : { ...pixels, latents };
   return target === undefined ? shared : { ...shared, features: target.store, dim: target.dim };
 }
 

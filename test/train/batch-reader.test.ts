@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
+import { randomStream } from "../../data/random.js";
 import { batchIndices } from "../../data/shuffle.js";
-import { type BatchSource, readBatch } from "../../src/train/batch-reader.js";
+import { type BatchSource, checkBatchSource, readBatch } from "../../src/train/batch-reader.js";
+import { spread } from "./tensors.js";
 import { DIM, featureStore, imageStore, LENGTH, MODEL, memoryStore, OPTIONS, TOKENS } from "./tiny-run.js";
 
 const source = (changes: Partial<BatchSource> = {}): BatchSource => ({
@@ -73,6 +75,65 @@ test("all variants of an image are drawn, equally often", async () => {
   for (let step = 0; step < 200; step++) await readBatch(control, step);
   // 800 draws of a quarter: mean 200, standard deviation 12.
   for (const count of counts) expect(Math.abs(count - 200)).toBeLessThan(49);
+});
+
+test("latents are drawn anew each step from their moments, and scaled; means alone are taken as they are", async () => {
+  const size = C * S * S;
+  const moments = spread(2 * LENGTH * 2 * size, 7);
+  const label = { shape: [], dtype: "I32" as const, data: new Int32Array(4 * LENGTH) };
+  const scaling = { scale: [2, 0.5, 3], bias: [0.1, -1, 0] };
+  let rows: number[] = [];
+  const latents = (channels: number): BatchSource["images"] => {
+    const store = memoryStore({ latent: { shape: [channels, S, S], dtype: "F32", data: moments }, label });
+    const read = (column: string, wanted: ArrayLike<number>) => {
+      if (column === "latent") rows = Array.from(wanted);
+      return store.read(column, wanted);
+    };
+    return { ...store, read };
+  };
+  const wanted = (b: number, at: number, stored: number, noise?: Float32Array) => {
+    const mean = rows[b]! * stored + at;
+    const z = moments[mean]! + (noise === undefined ? 0 : moments[mean + size]! * noise[b * size + at]!);
+    const c = Math.floor(at / (S * S));
+    return (z - scaling.bias[c]!) * scaling.scale[c]!;
+  };
+  for (const step of [3, 4]) {
+    const drawn = source({ images: latents(2 * C), latents: scaling });
+    checkBatchSource(drawn);
+    const { x } = await readBatch(drawn, step);
+    expect(x!.shape).toEqual([B, C, S, S]);
+    const noise = randomStream(3, "train/latent", step).normal(B * size);
+    for (let i = 0; i < B * size; i++) {
+      expect(x!.data[i]).toBeCloseTo(wanted(Math.floor(i / size), i % size, 2 * size, noise), 5);
+    }
+    const { x: means, noise: same } = await readBatch(source({ images: latents(C), latents: scaling }), step);
+    for (let i = 0; i < B * size; i++) {
+      expect(means!.data[i]).toBeCloseTo(wanted(Math.floor(i / size), i % size, size), 5);
+    }
+    // The noise of the diffusion is not the latents', and does not depend on them.
+    expect(same!.data).toEqual(randomStream(3, "train/noise", step).normal(B * size));
+  }
+});
+
+test("latents that do not fit the model, and pixels in their place, are refused", () => {
+  const scaling = { scale: [1, 1, 1], bias: [0, 0, 0] };
+  const label = { shape: [], dtype: "I32" as const, data: new Int32Array(2 * LENGTH) };
+  const data = new Float32Array(2 * LENGTH * 4 * S * S);
+  const four = memoryStore({ latent: { shape: [4, S, S], dtype: "F32", data }, label });
+  expect(() => checkBatchSource(source({ images: four, latents: scaling }))).toThrow(
+    `cached latents: the model wants F16 or F32 [${C},${S},${S}] or [${2 * C},${S},${S}], got F32 [4,${S},${S}]`,
+  );
+  expect(() => checkBatchSource(source({ latents: scaling }))).toThrow(
+    /^cached latents: the model wants .*, got none$/,
+  );
+  const three = memoryStore({
+    latent: { shape: [C, S, S], dtype: "F32", data: data.subarray(0, 2 * LENGTH * C * S * S) },
+    label,
+  });
+  expect(() => checkBatchSource(source({ images: three, latents: { scale: [1], bias: [0] } }))).toThrow(
+    /want 3 scales and biases, got 1 and 1/,
+  );
+  expect(() => checkBatchSource(source({ images: three }))).toThrow(/^cached images: the model wants U8/);
 });
 
 test("about the wanted share of labels is dropped, to the label after the last class", async () => {

@@ -10,6 +10,7 @@ import { readSafetensors } from "../../data/safetensors.js";
 import type { StepMetrics } from "../../src/train/metrics-log.js";
 import { trainArm } from "../../src/train/train-arm.js";
 import { whyNoWebGpu } from "../compile/webgpu.js";
+import { spread } from "./tensors.js";
 import { DIM, featureStore, LENGTH, MODEL, memoryStore, OPTIONS, TOKENS, tinyArm, tinyControl } from "./tiny-run.js";
 
 let home: string;
@@ -89,6 +90,24 @@ test("stopped between checkpoints and resumed, a run ends with the same bytes", 
   const before = await hashes(halves);
   expect(await trainArm(tinyArm(halves, { resume: true }))).toMatchObject({ finished: true, resumedFrom: 7 });
   expect(await hashes(halves)).toEqual(before);
+});
+
+test("in latent space: stopped and resumed, a run ends with the same bytes; another scaling, with others", async () => {
+  const { sizePx: S, channels: C } = MODEL;
+  const images = memoryStore({
+    latent: { shape: [2 * C, S, S], dtype: "F32", data: spread(2 * LENGTH * 2 * C * S * S, 4) },
+    label: { shape: [], dtype: "I32", data: new Int32Array(2 * LENGTH) },
+  });
+  const latents = { scale: [1, 2, 0.5], bias: [0, 0.5, 0] };
+  const [whole, halves, other] = [join(home, "whole"), join(home, "halves"), join(home, "other")];
+  await trainArm(tinyArm(whole, { images, latents }));
+  await trainArm(tinyArm(halves, { ...stopAfter(4), images, latents }));
+  expect(await trainArm(tinyArm(halves, { resume: true, images, latents }))).toMatchObject({ resumedFrom: 4 });
+  expect((await hashes(halves))[newest]).toBe((await hashes(whole))[newest]);
+  const { metadata } = await readSafetensors(join(whole, newest));
+  expect(JSON.parse(metadata["config"]!).latents).toEqual(latents);
+  await trainArm(tinyArm(other, { images, latents: { ...latents, bias: [0, 0.5, 0.1] } }));
+  expect((await hashes(other))[newest]).not.toBe((await hashes(whole))[newest]);
 });
 
 test("killed with SIGKILL and resumed, a run ends with the same bytes", async () => {
