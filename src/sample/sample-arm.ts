@@ -6,6 +6,8 @@ import { ConfigError, NumericError, UnsupportedError } from "../../data/errors.j
 import { writeNpz } from "../../data/npz.js";
 import { type RandomStream, randomStream } from "../../data/random.js";
 import { writePixels } from "../../data/write-pixels.js";
+import { type LatentScaling, unscaleLatents } from "../../features/autoencoder/latent-scaling.js";
+import type { LatentDecoder } from "../../features/autoencoder/open-decoder.js";
 import type { Device } from "../compile/compile.js";
 import type { SitConfig } from "../models/sit-sizes.js";
 import { openSitNetwork, readCheckpointWeights, type SampleParameters, type WeightsName } from "./network.js";
@@ -16,6 +18,8 @@ export interface SampleArmOptions {
   /** A checkpoint file, or the parameters themselves by the reference's names. */
   readonly checkpoint: string | SampleParameters;
   readonly config: SitConfig;
+  /** From the model's latents to pixels; wanted where the model is not of RGB pixels. */
+  readonly decoder?: SampleDecoder;
   /** Labels are k mod classes. @default config.classes */
   readonly classes?: number;
   readonly sampler: SamplerName;
@@ -41,6 +45,14 @@ export interface SampleArmOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+/** The decoder of an autoencoder, and the scaling of its latents that the model was trained with. */
+export interface SampleDecoder {
+  /** Of the autoencoder. */
+  readonly name: string;
+  readonly network: LatentDecoder;
+  readonly scaling: LatentScaling;
+}
+
 /** What `samples.json` holds: all that the samples depend on. */
 export interface SampleRecord {
   readonly format: 1;
@@ -54,6 +66,8 @@ export interface SampleRecord {
   readonly classes: number;
   /** Of `arr_0` in `samples.npz`, uint8. */
   readonly shape: readonly [count: number, heightPx: number, widthPx: number, channels: number];
+  /** Absent in pixel space. */
+  readonly decoder?: { readonly autoencoder: string; readonly sha256: string } & LatentScaling;
   readonly sampler: {
     readonly name: SamplerName;
     readonly steps: number;
@@ -67,19 +81,31 @@ export interface SampleRecord {
 }
 
 /**
- * Draw samples from a trained pixel-space model.
+ * Draw samples from a trained model of pixels, or of latents, which are decoded.
  *
  * Sample k depends on the weights, the seed and k alone: its start noise is the stream ("sample/noise", k), the noise of its
  * SDE steps, one step after another, the stream ("sample/sde", k), its label k mod classes. So it is the same in batches of
  * any size, in a longer run, and in every arm.
  *
  * @returns the record that was written.
- * @throws {ConfigError} options that cannot work. @throws {UnsupportedError} a model that is not of RGB pixels.
+ * @throws {ConfigError} options that cannot work. @throws {UnsupportedError} a model of other than RGB pixels without a decoder.
  * @throws {DataError} an unreadable checkpoint, a file that cannot be written. @throws {ShapeError} another model's checkpoint.
  * @throws {NumericError} a sample that is not finite, by its number.
  */
 export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord> {
-  const { checkpoint, config, count, seed, outFolder, sampler, steps, device = "cpu", threads, onProgress } = options;
+  const {
+    checkpoint,
+    config,
+    decoder,
+    count,
+    seed,
+    outFolder,
+    sampler,
+    steps,
+    device = "cpu",
+    threads,
+    onProgress,
+  } = options;
   const { classes = config.classes, guidance = 1, guidanceInterval = [0, 1], weights = "ema" } = options;
   const { path: dataPath = "linear" } = options;
   const started = performance.now();
@@ -91,9 +117,9 @@ export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord
   if (classes > config.classes) {
     throw new ConfigError(`sampling: ${classes} classes are asked for, the model has ${config.classes}`);
   }
-  if (config.channels !== 3) {
+  if (decoder === undefined && config.channels !== 3) {
     throw new UnsupportedError(`sampling: want a model of RGB pixels (3 channels), got ${config.channels} channels`, {
-      hint: "decoding latents is not built",
+      hint: "latents need the decoder of their autoencoder",
     });
   }
   const settings = { sampler, steps, guidance, guidanceInterval, path: dataPath, nullLabel: config.classes };
@@ -105,8 +131,12 @@ export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord
       : { parameters: checkpoint, metadata: {} as Record<string, string> };
   const { channels, sizePx } = config;
   const sampleSize = channels * sizePx * sizePx;
+  const sampleOf = (samples: Float64Array, i: number) => samples.subarray(i * sampleSize, (i + 1) * sampleSize);
   const batch = Math.min(options.batch, count);
-  const images = new Uint8Array(count * sampleSize);
+  const imagePx = decoder?.network.sizePx ?? sizePx;
+  const shape = [count, imagePx, imagePx, 3] as const;
+  const imageSize = imagePx * imagePx * 3;
+  const images = new Uint8Array(count * imageSize);
   const network = await openSitNetwork(source.parameters, config, {
     batch,
     device,
@@ -132,14 +162,18 @@ export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord
         onStep: (done, total) => onProgress?.(first + Math.floor((here * done) / total), count),
       });
       for (let i = 0; i < here; i++) {
-        const sample = samples.subarray(i * sampleSize, (i + 1) * sampleSize);
-        if (!sample.every(Number.isFinite)) {
+        if (!sampleOf(samples, i).every(Number.isFinite)) {
           throw new NumericError(`sampling: sample ${first + i} is not finite`, {
             hint: "the training has diverged: look at its loss, or lower the learning rate",
           });
         }
-        writePixels(sample, channels, images.subarray((first + i) * sampleSize, (first + i + 1) * sampleSize));
       }
+      const drawn = samples.subarray(0, here * sampleSize);
+      const out = images.subarray(first * imageSize, (first + here) * imageSize);
+      if (decoder !== undefined) await decodeSamples(drawn, decoder, out, first);
+      else
+        for (let i = 0; i < here; i++)
+          writePixels(sampleOf(drawn, i), 3, out.subarray(i * imageSize, (i + 1) * imageSize));
     }
   } finally {
     await network.dispose();
@@ -148,9 +182,8 @@ export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord
   await mkdir(outFolder, { recursive: true });
   // The record is written last and removed first: where it is, it belongs to the samples beside it.
   await rm(path.join(outFolder, "samples.json"), { force: true });
-  const shape = [count, sizePx, sizePx, channels] as const;
   await writeNpz(path.join(outFolder, "samples.npz"), { arr_0: { shape, data: images } });
-  await writeFileAtomic(path.join(outFolder, "samples.png"), await sampleGrid(images, [count, sizePx, sizePx]));
+  await writeFileAtomic(path.join(outFolder, "samples.png"), await sampleGrid(images, [count, imagePx, imagePx]));
   const step = Number(source.metadata["step"] ?? Number.NaN);
   const record: SampleRecord = {
     format: 1,
@@ -161,10 +194,31 @@ export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord
     batch,
     classes,
     shape,
+    ...(decoder === undefined ? {} : { decoder: decoderRecord(decoder) }),
     sampler: { name: sampler, steps, guidance, guidanceInterval, path: dataPath, seed },
     device,
     seconds: Math.round((performance.now() - started) / 10) / 100,
   };
   await writeFileAtomic(path.join(outFolder, "samples.json"), `${JSON.stringify(record, null, 2)}\n`);
   return record;
+}
+
+/** @param samples whole ones, as the model gives them. @param first the number of the first, for errors. */
+async function decodeSamples(
+  samples: Float64Array,
+  { network, scaling }: SampleDecoder,
+  out: Uint8Array,
+  first: number,
+): Promise<void> {
+  const count = out.length / (network.sizePx ** 2 * 3);
+  const size = samples.length / count;
+  const latents = new Float32Array(samples.length);
+  for (let at = 0; at < samples.length; at += size) {
+    unscaleLatents(samples.subarray(at, at + size), scaling, latents.subarray(at, at + size));
+  }
+  await network.decode(latents, count, out, (i) => `sample ${first + i}`);
+}
+
+function decoderRecord({ name, network, scaling }: SampleDecoder) {
+  return { autoencoder: name, sha256: network.sha256, scale: scaling.scale, bias: scaling.bias };
 }

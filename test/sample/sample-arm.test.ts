@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readNpz } from "../../data/npz.js";
 import { randomStream } from "../../data/random.js";
 import { type SafeTensor, writeSafetensors } from "../../data/safetensors.js";
+import type { LatentDecoder } from "../../features/autoencoder/open-decoder.js";
 import { initializeSit, type ParameterValues } from "../../src/models/initialize.js";
 import type { SitConfig } from "../../src/models/sit-sizes.js";
 import { type SampleArmOptions, sampleArm } from "../../src/sample/sample-arm.js";
@@ -142,6 +143,45 @@ describe("sampleArm", () => {
     const want = Math.trunc(Math.min(255, Math.max(0, (255 * (noise[64 + 10]! + 1)) / 2))); // channel 1, row 1, column 2
     expect(pixels[192 + (8 * 1 + 2) * 3 + 1]).toBe(want);
     expect(record).toMatchObject({ checkpoint: null, step: null });
+  });
+
+  test("latents are scaled back and decoded in batches, and the record says how", async () => {
+    // The untrained model returns its noise; this decoder makes a pixel of 2×2 of each latent, 255·(z + 1)/2.
+    const untrained = initializeSit(config, (name) => randomStream(1, name, 0));
+    const calls: number[] = [];
+    const network: LatentDecoder = {
+      sizePx: 16,
+      sha256: "abc",
+      async decode(latents, count, out) {
+        calls.push(count);
+        expect(latents).toHaveLength(count * 192);
+        for (let i = 0; i < out.length; i++) {
+          const [k, y, x, c] = [Math.floor(i / 768), Math.floor(i / 48) % 16, Math.floor(i / 3) % 16, i % 3];
+          out[i] = Math.min(255, Math.max(0, 127.5 * (latents[k * 192 + c * 64 + (y >> 1) * 8 + (x >> 1)]! + 1)));
+        }
+      },
+      dispose: async () => {},
+    };
+    const scaling = { scale: [2, 4, 8], bias: [0, 0.25, -0.5] };
+    const { pixels, shape, record, outFolder } = await sample({
+      checkpoint: untrained,
+      decoder: { name: "tiny", network, scaling },
+    });
+    expect(calls).toEqual([3, 3, 1]);
+    expect(shape).toEqual([7, 16, 16, 3]);
+    const noise = randomStream(5, "sample/noise", 4).normal(192);
+    for (const [c, y, x] of [
+      [0, 0, 0],
+      [1, 3, 6],
+      [2, 7, 7],
+    ] as const) {
+      const z = noise[c * 64 + y * 8 + x]! / scaling.scale[c]! + scaling.bias[c]!;
+      const wanted = Math.trunc(Math.min(255, Math.max(0, 127.5 * (z + 1))));
+      expect(pixels[4 * 768 + (2 * y * 16 + 2 * x) * 3 + c]).toBe(wanted);
+    }
+    expect(record.decoder).toEqual({ autoencoder: "tiny", sha256: "abc", ...scaling });
+    const { width } = await sharp(path.join(outFolder, "samples.png")).metadata();
+    expect(width).toBe(3 * 16 + 2 * 2);
   });
 
   test.each([
