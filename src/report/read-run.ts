@@ -11,6 +11,8 @@ import {
   type ExperimentRecord,
   evaluationSchema,
   experimentFileSchema,
+  type LatentsSummary,
+  latentsSchema,
   type SamplesFile,
   type StepRecord,
   samplesSchema,
@@ -33,6 +35,8 @@ export interface RunRecord {
   readonly arms: readonly ArmRecord[];
   /** Pictures and spatial metrics of the targets, or null when none were made. */
   readonly targets: TargetsRecord | null;
+  /** What the model was trained on; null in pixel space. */
+  readonly latents: LatentsSummary | null;
 }
 
 /** One arm of a run. */
@@ -82,7 +86,17 @@ export async function readRun(runFolder: string): Promise<RunRecord> {
   if (twice !== undefined) throw new DataError(`${file}: experiment.arms: two arms are named "${twice}"`);
   const arms: ArmRecord[] = [];
   for (const { name, align } of experiment.arms) arms.push(await readArm(path.join(folder, "arms", name), name, align));
-  return { folder, hash, created, versions, machine, experiment, arms, targets: await readTargets(folder) };
+  return {
+    folder,
+    hash,
+    created,
+    versions,
+    machine,
+    experiment,
+    arms,
+    targets: await readTargets(folder),
+    latents: await readLatents(folder),
+  };
 }
 
 /**
@@ -168,6 +182,12 @@ async function readTargets(folder: string): Promise<TargetsRecord | null> {
   return text === null
     ? null
     : parseJson(text, file, targetsSchema, "remove the folder targets; the pictures can be made again");
+}
+
+async function readLatents(folder: string): Promise<LatentsSummary | null> {
+  const file = path.join(folder, "latents", "latents.json");
+  const text = await readOptionalText(file);
+  return text === null ? null : parseJson(text, file, latentsSchema, "cache anew: descry features RUN --again");
 }
 
 async function listFolder(folder: string): Promise<string[]> {

@@ -87,6 +87,34 @@ export const samplesSchema = z.looseObject({
 });
 export type SamplesFile = z.output<typeof samplesSchema>;
 
+/** `latents/latents.json`, as {@link writeLatentPictures} writes it. */
+export const latentsSchema = z.object({
+  format: z.literal(1),
+  /** Canonical name. */
+  autoencoder: z.string(),
+  encoderSha256: z.string(),
+  decoderSha256: z.string(),
+  /** Moments: means and standard deviations. */
+  cached: z.enum(["means", "moments"]),
+  /** Of the cache. */
+  dtype: z.string(),
+  channels: z.int().min(1),
+  /** Side of a latent, and of the image that it stands for. */
+  sizePx: z.int().min(1),
+  imagePx: z.int().min(1),
+  /** Cached of each image. */
+  variants: z.int().min(1),
+  /** The model sees (z − bias) · scale; one number a channel. */
+  scale: z.array(finite()),
+  bias: z.array(finite()),
+  /** Both measured on these latents. */
+  isMeasured: z.boolean(),
+  /** Means over some images of their cached means decoded again. */
+  reconstruction: z.object({ images: z.int().min(1), psnr: finite(), mse: finite() }),
+  pictures: z.array(z.object({ index: z.int().min(0), id: z.string(), original: folderName, decoded: folderName })),
+});
+export type LatentsSummary = z.output<typeof latentsSchema>;
+
 const pictureSchema = z.object({
   /** Place of the image in its source. */
   index: z.int().min(0),

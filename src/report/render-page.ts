@@ -10,6 +10,7 @@ import { readPageScript } from "./page-script.js";
 import type { RunRecord } from "./read-run.js";
 import { groupRuns, type RunGroup, seedOf } from "./run-groups.js";
 import { configurationSection } from "./sections/configuration.js";
+import { latentsSection } from "./sections/latents.js";
 import { reproduceSection } from "./sections/reproduce.js";
 import { resultsSection } from "./sections/results.js";
 import { samplesSection } from "./sections/samples.js";
@@ -30,6 +31,7 @@ const SECTIONS: readonly Section[] = [
   { id: "training", title: "Training", make: trainingSection },
   { id: "samples", title: "Samples", make: samplesSection },
   { id: "targets", title: "Targets", make: targetsSection },
+  { id: "latents", title: "Latents", make: latentsSection },
   { id: "configuration", title: "Configuration", make: configurationSection },
   { id: "reproduce", title: "Reproduce and cite", make: reproduceSection },
 ];

@@ -3,11 +3,14 @@
  * checks that need two keys at once.
  */
 import { DescryError } from "../../data/errors.js";
+import type { AutoencoderSettings } from "../../features/autoencoder/autoencoder-name.js";
+import { parseAutoencoder } from "../../features/autoencoder/parse-autoencoder.js";
 import { parseTarget } from "../../features/targets.js";
 import { parseNetworkName } from "../evaluate/network-name.js";
 import { SIT_SIZES, type SitSize } from "../models/sit-sizes.js";
 import { type ConfigOrigin, configError } from "./config-problem.js";
-import type { AlignConfig, ArmConfig, DataConfig, Experiment, ExperimentFile, ModelConfig } from "./schema.js";
+import type { AlignConfig, ArmConfig, Experiment, ExperimentFile, LatentsConfig, ModelConfig } from "./schema.js";
+import { gridOf, type SpaceKeys } from "./space.js";
 
 /** Crops of `photos` when the file does not say how many. */
 const DEFAULT_PHOTO_CROPS = 900;
@@ -21,8 +24,9 @@ const DEFAULT_KERNEL = 3;
  */
 export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): Experiment {
   const model = completeModel(file, origin);
+  const latents = completeLatents(file, origin);
   const data = { ...file.data, count: file.data.count ?? (file.data.source === "photos" ? DEFAULT_PHOTO_CROPS : null) };
-  checkData(data, model, origin);
+  checkData({ model, data, latents }, origin);
   const seen = new Map<string, string>();
   const arms = file.arms.map((arm, i) => {
     const twin = seen.get(arm.name.toLowerCase());
@@ -44,6 +48,7 @@ export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): 
     seed: file.seed,
     data,
     model,
+    latents,
     align: file.align,
     train: file.train,
     sample: file.sample,
@@ -54,9 +59,6 @@ export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): 
 
 function completeModel({ model }: ExperimentFile, origin: ConfigOrigin): ModelConfig {
   const { type, size, mlpRatio } = model;
-  if (model.space === "latent") {
-    throw configError(origin, ["model", "space"], "latent diffusion is not built yet", "use space: pixel");
-  }
   const shape = size === "custom" ? customShape(model, origin) : publishedShape(model, origin);
   if (shape.width % shape.heads !== 0) {
     throw configError(origin, ["model", "heads"], `wanted a divisor of the width ${shape.width}, got ${shape.heads}`);
@@ -67,7 +69,63 @@ function completeModel({ model }: ExperimentFile, origin: ConfigOrigin): ModelCo
   if (!Number.isInteger(shape.width * mlpRatio)) {
     throw configError(origin, ["model", "mlpRatio"], `times the width ${shape.width} must be whole, got ${mlpRatio}`);
   }
-  return { type, size, ...shape, mlpRatio, space: "pixel" };
+  return { type, size, ...shape, mlpRatio, space: model.space };
+}
+
+/** What a sampled image takes: samples.npz is a zip file of the plain kind, which ends at 4 GiB. */
+const MOST_SAMPLE_BYTES = 2 ** 32 - 2 ** 20;
+
+function completeLatents({ model, latents, train }: ExperimentFile, origin: ConfigOrigin): LatentsConfig | null {
+  const fail = (key: string, message: string, hint?: string) => configError(origin, ["latents", key], message, hint);
+  if (model.space === "pixel") {
+    if (latents === null) return null;
+    throw configError(
+      origin,
+      ["latents"],
+      "is for model.space latent, got pixel",
+      "add space: latent, or leave it out",
+    );
+  }
+  if (latents === null) {
+    throw configError(
+      origin,
+      ["latents"],
+      "is missing: model.space latent needs an autoencoder",
+      "see experiments/photos-latent.yaml",
+    );
+  }
+  if (train.device === "tfjs-cpu" || train.device === "tfjs-gpu") {
+    throw configError(origin, ["train", "device"], `autoencoders run on cpu, webgpu or cuda, got ${train.device}`);
+  }
+  const { name, channels, ...own } = readAutoencoder(latents.autoencoder, fail);
+  if (latents.scale === "data" && latents.bias !== null) {
+    throw fail("bias", "is measured together with the scale, which is data", "leave it out, or give both in numbers");
+  }
+  const given = (values: readonly number[]) => (values.length === 1 ? values[0]! : values);
+  const scale = latents.scale ?? (own.scale === undefined ? null : given(own.scale));
+  if (scale === null) {
+    throw fail(
+      "scale",
+      "is missing: the autoencoder does not say what its latents are scaled by",
+      "scale: data measures it",
+    );
+  }
+  const bias = scale === "data" ? null : (latents.bias ?? given(own.bias ?? [0]));
+  for (const [key, value] of Object.entries({ scale, bias })) {
+    if (Array.isArray(value) && value.length !== channels && value.length !== 1) {
+      throw fail(key, `wanted one number or ${channels}, one a channel, got ${value.length}`);
+    }
+  }
+  return { autoencoder: name, scale, bias, cacheDtype: latents.cacheDtype };
+}
+
+function readAutoencoder(name: string, fail: (key: string, message: string) => Error): AutoencoderSettings {
+  try {
+    return parseAutoencoder(name);
+  } catch (error) {
+    if (error instanceof DescryError) throw fail("autoencoder", error.message);
+    throw error;
+  }
 }
 
 const SHAPE_KEYS = ["width", "depth", "heads", "patch"] as const;
@@ -98,20 +156,30 @@ function publishedShape(model: ExperimentFile["model"], origin: ConfigOrigin): S
   return shape;
 }
 
-function checkData(data: DataConfig, model: ModelConfig, origin: ConfigOrigin): void {
+function checkData(space: SpaceKeys, origin: ConfigOrigin): void {
+  const { data, model, latents } = space;
   if (data.flips && data.variants === 1) {
     const hint = "or flips: false for the centre crop alone";
     throw configError(origin, ["data", "variants"], "wanted at least 2 with data.flips, got 1", hint);
   }
-  if (data.sizePx % model.patch !== 0) {
-    const message = `wanted a multiple of the patch (${model.patch} pixels), got ${data.sizePx}`;
-    throw configError(origin, ["data", "sizePx"], message, `the grid has sizePx / patch tokens a side`);
+  const pixels = latents == null ? 1 : parseAutoencoder(latents.autoencoder).downsampling;
+  if (data.sizePx % pixels !== 0) {
+    const message = `wanted a multiple of the autoencoder's downsampling (${pixels} pixels), got ${data.sizePx}`;
+    throw configError(origin, ["data", "sizePx"], message);
   }
-  if (data.sizePx / model.patch < 2) {
+  const step = model.patch * pixels;
+  const unit = latents == null ? "pixels" : "latents";
+  if (data.sizePx % step !== 0) {
+    const of = latents == null ? "" : ` of ${pixels} pixels each`;
+    const message = `wanted a multiple of the patch (${model.patch} ${unit}${of}), got ${data.sizePx}`;
+    const hint = `the grid has sizePx / ${latents == null ? "patch" : step} tokens a side`;
+    throw configError(origin, ["data", "sizePx"], message, hint);
+  }
+  if (gridOf(space) < 2) {
     throw configError(
       origin,
       ["model", "patch"],
-      `leaves a grid of one token: wanted at most ${data.sizePx / 2} pixels, got ${model.patch}`,
+      `leaves a grid of one token: wanted at most ${data.sizePx / pixels / 2} ${unit}, got ${model.patch}`,
     );
   }
 }
@@ -168,7 +236,12 @@ function checkPrecision({ train }: ExperimentFile, origin: ConfigOrigin): void {
   }
 }
 
-function checkSampling({ sample, evaluate }: ExperimentFile, origin: ConfigOrigin): void {
+function checkSampling({ data, sample, evaluate }: ExperimentFile, origin: ConfigOrigin): void {
+  const most = Math.floor(MOST_SAMPLE_BYTES / (data.sizePx ** 2 * 3));
+  if (sample.count > most) {
+    const message = `wanted at most ${most} images of ${data.sizePx} pixels (samples.npz: 4 GiB), got ${sample.count}`;
+    throw configError(origin, ["sample", "count"], message);
+  }
   const [low, high] = sample.guidanceInterval;
   if (low > high) {
     throw configError(

@@ -80,6 +80,11 @@ const FORMAT_WORDS: Readonly<Record<string, string>> = {
   "model-size": "custom or a published size such as S/2, B/4 or XL/2",
 };
 
+const UNION_WORDS: Readonly<Record<string, string>> = {
+  "number-or-data": "a number above 0, a list of them (one a channel) or data",
+  "number-or-list": "a number or a list of numbers (one a channel)",
+};
+
 function wanted(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case "invalid_type":
@@ -92,6 +97,8 @@ function wanted(issue: z.core.$ZodIssue): string {
       return issue.values.length === 1
         ? JSON.stringify(issue.values[0])
         : `one of ${issue.values.map(String).join(", ")}`;
+    case "invalid_union":
+      return UNION_WORDS[issue.message] ?? issue.message;
     case "invalid_format":
       return FORMAT_WORDS[issue.message] ?? issue.message;
     default:

@@ -10,11 +10,25 @@ import { CacheError, UsageError } from "../../data/errors.js";
 import { holdFolder } from "../../data/folder-lock.js";
 import { markUsed } from "../../data/row-folders.js";
 import { isRowStore, openRowStore, type RowStore, verifyRowStore } from "../../data/row-store.js";
+import type { Experiment } from "./schema.js";
+import { targetsOf } from "./steps/step.js";
 
 /** A cached row store: where it is and what it must be. */
 export interface CachedStore {
   readonly folder: string;
   readonly key: string;
+}
+
+/** Cached latents, and how the model sees them. */
+export interface LatentsRecord extends CachedStore {
+  /** Canonical name of the autoencoder. */
+  readonly autoencoder: string;
+  /** SHA-256 (hex) of its files. */
+  readonly encoderSha256: string;
+  readonly decoderSha256: string;
+  /** The model sees (z − bias) · scale; one number a channel. */
+  readonly scale: readonly number[];
+  readonly bias: readonly number[];
 }
 
 /** What the features step made or found. */
@@ -32,7 +46,10 @@ export interface FeaturesRecord {
   };
   /** Tokens a side. */
   readonly grid: number;
+  /** Pixels. In latent space only the centre crops, for the evaluation. */
   readonly images: CachedStore;
+  /** In latent space only. */
+  readonly latents?: LatentsRecord;
   readonly targets: Readonly<Record<string, CachedStore>>;
 }
 
@@ -80,8 +97,9 @@ export async function findFeaturesRecord(runFolder: string): Promise<FeaturesRec
 }
 
 /** Whether everything that the record names is still in the cache. */
-export async function isFeaturesRecordWhole(record: FeaturesRecord, targets: readonly string[]): Promise<boolean> {
-  const stores = [record.images, ...targets.map((target) => record.targets[target])];
+export async function isFeaturesRecordWhole(record: FeaturesRecord, { latents, arms }: Experiment): Promise<boolean> {
+  const targets = targetsOf(arms).map((target) => record.targets[target]);
+  const stores = [record.images, ...(latents == null ? [] : [record.latents]), ...targets];
   for (const store of stores) {
     if (store === undefined || !(await isRowStore(store.folder, store.key))) return false;
   }

@@ -67,13 +67,14 @@ export function resolveExperiment(text: string, file: string, overrides: readonl
 
 /** First 8 hex digits of the SHA-256 of the experiment as JSON with sorted keys, without the keys that change no result. */
 export function hashExperiment(experiment: Experiment): string {
-  const copy = structuredClone(experiment) as unknown as Record<string, Record<string, unknown>>;
-  for (const path of [...RESULT_NEUTRAL_KEYS, ...LATER_KEYS]) {
-    const [section, key] = path.split(".") as [string, string];
-    if (RESULT_NEUTRAL_KEYS.includes(path) || copy[section]![key] === null) delete copy[section]![key];
-  }
-  // Runs from before this key keep their names.
-  if (experiment.train.precision === "float32") delete copy["train"]!["precision"];
+  const copy = structuredClone(experiment) as unknown as Record<string, unknown>;
+  const leaveOut = (path: string, is: (value: unknown) => boolean): void => {
+    const [key, section] = path.split(".").reverse() as [string, string?];
+    const holder = (section === undefined ? copy : copy[section]) as Record<string, unknown>;
+    if (is(holder[key])) delete holder[key];
+  };
+  for (const path of RESULT_NEUTRAL_KEYS) leaveOut(path, () => true);
+  for (const [path, before] of Object.entries(LATER_KEYS)) leaveOut(path, (value) => value === before);
   return createHash("sha256").update(stableJson(copy)).digest("hex").slice(0, 8);
 }
 

@@ -51,12 +51,34 @@ const modelSchema = z.strictObject({
   width: wholeNumber(4).nullable().default(null).describe("custom: channels of a token"),
   depth: wholeNumber(1).nullable().default(null).describe("custom: number of blocks"),
   heads: wholeNumber(1).nullable().default(null).describe("custom: attention heads"),
-  patch: wholeNumber(1).nullable().default(null).describe("custom: pixels of a token's side"),
+  patch: wholeNumber(1).nullable().default(null).describe("custom: pixels, or latents, of a token's side"),
   mlpRatio: z.number().positive().default(4).describe("hidden width of the MLP over width"),
   space: z
     .enum(["pixel", "latent"])
     .default("pixel")
-    .describe("what is diffused: pixels, or latents of an autoencoder"),
+    .describe("what is diffused: pixels, or latents of an autoencoder (section latents)"),
+});
+
+const perChannel = (item: z.ZodNumber) => [item, z.array(item).min(1)] as const;
+
+const latentsSchema = z.strictObject({
+  autoencoder: z
+    .string()
+    .min(1)
+    .describe("onnx:ENCODER#OUTPUT?decoder=FILE&…, onnx:ENCODER with ENCODER.yaml beside it, or sd-vae-ft-mse|ema"),
+  scale: z
+    .union([z.literal("data"), ...perChannel(z.number().positive())], "number-or-data")
+    .nullable()
+    .default(null)
+    .describe(
+      "the model sees (z − bias) · scale: a number, one a channel, or data: both measured (null: the autoencoder's)",
+    ),
+  bias: z
+    .union(perChannel(z.number()), "number-or-list")
+    .nullable()
+    .default(null)
+    .describe("a number or one a channel (null: the autoencoder's, or 0)"),
+  cacheDtype: z.enum(["F16", "F32"]).default("F16").describe("number format of the cached latents"),
 });
 
 const alignSchema = z.strictObject({
@@ -135,6 +157,7 @@ export const experimentSchema = z.strictObject({
   seed: wholeNumber(0).default(0).describe("of weights, order, noise and times, the same for all arms"),
   data: dataSchema.prefault({}),
   model: modelSchema.prefault({}),
+  latents: latentsSchema.nullable().default(null).describe("of model.space latent: which, and how they are scaled"),
   align: alignSchema.prefault({}),
   train: trainSchema.prefault({}),
   sample: sampleSchema.prefault({}),
@@ -144,6 +167,7 @@ export const experimentSchema = z.strictObject({
 
 /** A file that passed the schema, defaults filled in, before the keys are looked at together. */
 export type ExperimentFile = z.output<typeof experimentSchema>;
+export type LatentsFile = z.output<typeof latentsSchema>;
 export type DataConfig = ExperimentFile["data"];
 export type TrainConfig = ExperimentFile["train"];
 export type SampleConfig = ExperimentFile["sample"];
@@ -158,7 +182,18 @@ export interface ModelConfig {
   readonly heads: number;
   readonly patch: number;
   readonly mlpRatio: number;
-  readonly space: "pixel";
+  readonly space: "pixel" | "latent";
+}
+
+/** The latents, with what the autoencoder says of itself filled in. */
+export interface LatentsConfig {
+  /** Canonical name. */
+  readonly autoencoder: string;
+  /** One number or one a channel; `data`: it and the bias are measured on the cached latents. */
+  readonly scale: number | readonly number[] | "data";
+  /** Null with `data`. */
+  readonly bias: number | readonly number[] | null;
+  readonly cacheDtype: "F16" | "F32";
 }
 
 /** The alignment of an arm, with the shared settings merged in. */
@@ -187,6 +222,8 @@ export interface Experiment {
   readonly seed: number;
   readonly data: DataConfig;
   readonly model: ModelConfig;
+  /** Null in pixel space; older records lack it. */
+  readonly latents?: LatentsConfig | null;
   readonly align: ExperimentFile["align"];
   readonly train: TrainConfig;
   readonly sample: SampleConfig;
@@ -194,8 +231,8 @@ export interface Experiment {
   readonly arms: readonly ArmConfig[];
 }
 
-/** Dotted keys that came later: left out of the hash where they are null, so that older runs keep theirs. */
-export const LATER_KEYS = ["data.variants"];
+/** Dotted keys that came later, and how it was before: left out of the hash where it still is so, so that older runs keep their names. */
+export const LATER_KEYS = { "data.variants": null, latents: null, "train.precision": "float32" } as const;
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */
 export const RESULT_NEUTRAL_KEYS = [

@@ -2,6 +2,7 @@ import { readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { experimentYaml } from "../../src/report/experiment-yaml.js";
 import { ROOT, runCli, temporaryFolder } from "./run-cli.js";
 
 const GOOD = `name: tiny
@@ -129,6 +130,76 @@ describe("good files", () => {
   );
 });
 
+describe("latent space", () => {
+  const AUTOENCODER = "onnx:e.onnx#z?decoder=d.onnx&latents=mean&pixels=0..1&channels=3";
+  const LATENT = GOOD.replace("sizePx: 16", "sizePx: 64")
+    .replace("model: {", "model: { space: latent,")
+    .replace("align:", `latents: { autoencoder: "${AUTOENCODER}", scale: 0.5 }\nalign:`);
+  const set = async (...values: string[]) => configure(LATENT, ...values.flatMap((value) => ["--set", value]));
+
+  test("what the autoencoder says is filled in; the patch counts latents", async () => {
+    const resolve = async (...values: string[]) =>
+      JSON.parse((await configure(LATENT, "--json", ...values.flatMap((value) => ["--set", value]))).stdout).experiment;
+    expect(await resolve()).toMatchObject({
+      model: { space: "latent" },
+      latents: { autoencoder: AUTOENCODER, scale: 0.5, bias: 0, cacheDtype: "F16" },
+    });
+    expect((await resolve("latents.scale=[1, 2, 3]", "latents.bias=[0, 0, 1]")).latents).toMatchObject({
+      scale: [1, 2, 3],
+      bias: [0, 0, 1],
+    });
+    expect((await resolve("latents.scale=data")).latents).toMatchObject({ scale: "data", bias: null });
+    expect((await resolve("latents.autoencoder=sd-vae-ft-mse", "latents.scale=null")).latents).toMatchObject({
+      autoencoder: "sd-vae-ft-mse",
+      scale: 0.18215,
+      bias: 0,
+    });
+  });
+
+  test("what a file resolves to is a file of the same run", async () => {
+    const { stdout } = await configure(LATENT);
+    const [name] = /runs\/tiny-[0-9a-f]{8}/.exec(stdout)!;
+    expect(
+      (await configure(experimentYaml(JSON.parse((await configure(LATENT, "--json")).stdout).experiment))).stdout,
+    ).toContain(name);
+  });
+
+  test.each<[string[], RegExp]>([
+    [["model.space=pixel"], /my\.yaml:4: latents: is for model\.space latent, got pixel/],
+    [["latents.scale=null"], /latents\.scale: is missing: the autoencoder does not say .* — scale: data measures it/],
+    [["latents.scale=[1, 2]"], /latents\.scale: wanted one number or 3, one a channel, got 2/],
+    [
+      ["latents.scale=dat"],
+      /latents\.scale: wanted a number above 0, a list of them \(one a channel\) or data, got "dat"/,
+    ],
+    [["latents.scale=-1"], /latents\.scale: wanted a number of more than 0, got -1/],
+    [["latents.bias=x"], /latents\.bias: wanted a number or a list of numbers \(one a channel\), got "x"/],
+    [["latents.bias=[1, 2, 3, 4]"], /latents\.bias: wanted one number or 3, one a channel, got 4/],
+    [["latents.scale=data", "latents.bias=1"], /latents\.bias: is measured together with the scale, which is data/],
+    [
+      ["latents.autoencoder=sd-vae"],
+      /latents\.autoencoder: unknown autoencoder "sd-vae"; there are: onnx:ENCODER#OUTPUT\?…, sd-vae-ft-mse, sd-vae-ft-ema/,
+    ],
+    [["latents.autoencodr=x"], /latents\.autoencodr: unknown key — did you mean "autoencoder"\?/],
+    [["data.sizePx=60"], /data\.sizePx: wanted a multiple of the autoencoder's downsampling \(8 pixels\), got 60/],
+    [
+      ["data.sizePx=72"],
+      /data\.sizePx: wanted a multiple of the patch \(4 latents of 8 pixels each\), got 72 — the grid has sizePx \/ 32/,
+    ],
+    [["data.sizePx=32"], /model\.patch: leaves a grid of one token: wanted at most 2 latents, got 4/],
+    [["train.device=tfjs-cpu"], /train\.device: autoencoders run on cpu, webgpu or cuda, got tfjs-cpu/],
+    [
+      ["sample.count=400000"],
+      /sample\.count: wanted at most \d+ images of 64 pixels \(samples\.npz: 4 GiB\), got 400000/,
+    ],
+  ])("%j", async (values, message) => {
+    const { code, stderr } = await set(...values);
+    expect(stderr).toMatch(message);
+    expect(stderr).toMatch(/^descry: [^\n]*\n$/);
+    expect(code).toBe(2);
+  });
+});
+
 describe("problems are one line with file, line, path, what was wanted and what was found", () => {
   const cases: [what: string, from: string, to: string, line: RegExp][] = [
     [
@@ -197,7 +268,12 @@ describe("problems are one line with file, line, path, what was wanted and what 
     ["half a custom size", "heads: 2, ", "", /model\.heads: is missing: size custom needs width, depth, heads, patch/],
     ["unknown size", "{ width: 32, depth: 2, heads: 2, patch: 4 }", "{ size: Q/4 }", /model\.size: unknown size Q\/4/],
     ["size and shape", "width: 32", "size: S/4, width: 32", /model\.width: is set by the size S\/4/],
-    ["latent space", "model: {", "model: { space: latent,", /model\.space: latent diffusion is not built yet/],
+    [
+      "latent space without an autoencoder",
+      "model: {",
+      "model: { space: latent,",
+      /my\.yaml: latents: is missing: model\.space latent needs an autoencoder/,
+    ],
     [
       "kernel of an mlp",
       "projector: conv",

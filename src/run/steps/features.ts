@@ -1,22 +1,22 @@
 import { findFeaturesRecord, isFeaturesRecordWhole } from "../features-record.js";
 import type { Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
-import { type StepOptions, type StepOutcome, targetsOf, tellSkipped } from "./step.js";
+import { partsOf, type StepOptions, type StepOutcome, tellSkipped } from "./step.js";
 
 /**
- * Step 1: cache the images at the model's resolution and the features of every target; writes `features.json`. Skipped when
+ * Step 1: cache the images, or their latents, at the model's resolution and the features of every target; writes `features.json`. Skipped when
  * everything that it names is in the cache.
  */
 export async function featuresStep(run: Run, options: StepOptions): Promise<StepOutcome[]> {
   const { experiment, workingFolder } = run.record;
-  const targets = targetsOf(experiment.arms);
+  const parts = partsOf(experiment);
   const record = options.again === true ? undefined : await findFeaturesRecord(run.folder);
-  if (record !== undefined && (await isFeaturesRecordWhole(record, targets))) {
-    return ["images", ...targets].map((name) => tellSkipped(options.progress, "features", name, "cached"));
+  if (record !== undefined && (await isFeaturesRecordWhole(record, experiment))) {
+    return parts.map((name) => tellSkipped(options.progress, "features", name, "cached"));
   }
   const { part = null } = options;
   const input = { runFolder: run.folder, cacheFolder: run.cacheFolder, experiment, part };
   const { reused, incomplete } = await runTask("features", input, { ...options, cwd: workingFolder });
   const stateOf = (name: string) => (reused.includes(name) ? "skipped" : incomplete.includes(name) ? "part" : "done");
-  return ["images", ...targets].map((name) => ({ name, state: stateOf(name) }));
+  return parts.map((name) => ({ name, state: stateOf(name) }));
 }

@@ -3,7 +3,7 @@ import type { StorePart } from "../../../data/row-plan.js";
 import type { ProgressSink } from "../progress.js";
 import type { Run } from "../run-folder.js";
 import { findArm } from "../run-folder.js";
-import type { ArmConfig } from "../schema.js";
+import type { ArmConfig, Experiment } from "../schema.js";
 
 /** How a step is done. */
 export interface StepOptions {
@@ -41,6 +41,13 @@ export function tellSkipped(progress: ProgressSink, step: string, name: string, 
   progress.task(taskLabel(step, name), 1, "").finish(`${why}, skipped`);
   return { name, state: "skipped" };
 }
+
+/** What the features step caches, in order: the images, in latent space the latents, and every target. */
+export const partsOf = ({ latents, arms }: Experiment): string[] => [
+  "images",
+  ...(latents == null ? [] : ["latents"]),
+  ...targetsOf(arms),
+];
 
 /** Distinct targets of some arms, in order. */
 export function targetsOf(arms: readonly ArmConfig[]): string[] {

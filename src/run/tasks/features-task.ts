@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { ImageSource } from "../../../data/image-source.js";
 import type { StorePart } from "../../../data/row-plan.js";
+import { planLatents } from "../../../features/autoencoder/cache-latents.js";
 import { type CachePlan, planFeatures, planImages } from "../../../features/cache.js";
 import { loadDescriptor } from "../../../features/load-descriptor.js";
 import { parseTarget } from "../../../features/targets.js";
@@ -11,10 +12,11 @@ import { checkCounts } from "../check-experiment.js";
 import { type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
 import type { ProgressSink } from "../progress.js";
 import type { Experiment } from "../schema.js";
+import { gridOf } from "../space.js";
 import { targetsOf, taskLabel } from "../steps/step.js";
 import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
 import { checkDiskSpace } from "./check-disk-space.js";
-import { gridOf } from "./model-config.js";
+import { type AutoencoderFiles, checkAutoencoder, describeLatents } from "./latents-part.js";
 import { openWithProgress } from "./open-with-progress.js";
 
 export interface FeaturesInput {
@@ -43,7 +45,7 @@ export async function featuresTask(
   { runFolder, cacheFolder, experiment, part }: FeaturesInput,
   progress: ProgressSink,
 ): Promise<FeaturesResult> {
-  const { data, align, seed } = experiment;
+  const { data, latents, align, seed } = experiment;
   const source = await openWithProgress(progress, data.source, {
     ...(data.count === null ? {} : { count: data.count }),
     seed,
@@ -51,10 +53,17 @@ export async function featuresTask(
   });
   try {
     const skipped = source.skipped;
-    await checkBeforehand(experiment, source);
+    const autoencoder = await checkBeforehand(experiment, source);
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
     const common = { source, ...variantsOf(experiment), cacheFolder };
-    const plans: Record<string, CachePlan> = { images: planImages({ ...common, sizePx: data.sizePx }) };
+    // In latent space the pixels are for the evaluation only, which looks at the centre crops.
+    const pixels = latents == null ? common : { source, flips: false, cacheFolder };
+    const plans: Record<string, CachePlan> = { images: planImages({ ...pixels, sizePx: data.sizePx }) };
+    if (latents != null && autoencoder !== undefined) {
+      const { sizePx } = data;
+      const { settings } = autoencoder;
+      plans["latents"] = await planLatents({ ...common, autoencoder: settings, sizePx, dtype: latents.cacheDtype });
+    }
     for (const target of targetsOf(experiment.arms)) {
       plans[target] = await planFeatures({ ...common, target, grid: gridOf(experiment), dtype: align.cacheDtype });
     }
@@ -67,8 +76,20 @@ export async function featuresTask(
     const reused = namesOf((report) => report.reused);
     const incomplete = namesOf((report) => report.missing > 0);
     if (incomplete.length > 0) return { reused, incomplete };
-    const { images, ...targets } = caches;
+    const { images, latents: cachedLatents, ...targets } = caches;
     await drawTargets(experiment, source, path.join(runFolder, "targets"), progress);
+    const described =
+      latents == null || cachedLatents === undefined || autoencoder === undefined
+        ? {}
+        : {
+            latents: await describeLatents(
+              experiment,
+              latents,
+              autoencoder,
+              { source, cached: cachedLatents, runFolder },
+              progress,
+            ),
+          };
     const record: FeaturesRecord = {
       format: "descry-features-1",
       source: {
@@ -80,6 +101,7 @@ export async function featuresTask(
       },
       grid: gridOf(experiment),
       images: storeOf(images!),
+      ...described,
       targets: Object.fromEntries(Object.entries(targets).map(([name, cached]) => [name, storeOf(cached)])),
     };
     await writeFeaturesRecord(runFolder, record);
@@ -93,7 +115,7 @@ export async function featuresTask(
 const variantsOf = ({ data: { flips, variants }, seed }: Experiment) => ({ flips, variants, seed });
 
 /** What later steps would stumble over, as far as it can be known with the images open: better now than after the training. */
-async function checkBeforehand(experiment: Experiment, source: ImageSource): Promise<void> {
+async function checkBeforehand(experiment: Experiment, source: ImageSource): Promise<AutoencoderFiles | undefined> {
   const { name, length } = source;
   const origin = { file: experiment.name, locate: () => experiment.name };
   checkCounts(experiment, { count: length, said: `the ${length} images of ${name}` }, origin);
@@ -102,6 +124,8 @@ async function checkBeforehand(experiment: Experiment, source: ImageSource): Pro
   }
   const { network } = experiment.evaluate;
   if (network !== RANDOM_VGG) await (await openFeatureNetwork(network)).dispose();
+  const { latents, data } = experiment;
+  return latents == null ? undefined : checkAutoencoder(latents, data.sizePx);
 }
 
 /** Pictures of the targets on one image of each of the first classes. */

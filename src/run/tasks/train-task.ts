@@ -7,8 +7,8 @@ import { formatDuration } from "../format.js";
 import type { ProgressSink } from "../progress.js";
 import { armFiles, findArm } from "../run-folder.js";
 import type { AlignConfig, Experiment } from "../schema.js";
+import { sitConfigOf } from "../space.js";
 import { taskLabel } from "../steps/step.js";
-import { sitConfigOf } from "./model-config.js";
 
 export interface TrainInput {
   readonly runFolder: string;
@@ -32,7 +32,8 @@ export async function trainTask(
   const { align } = findArm(experiment, name);
   const { train, data, seed } = experiment;
   const record = await readFeaturesRecord(runFolder);
-  const images = await openCachedStore(record.images);
+  const { latents } = record;
+  const images = await openCachedStore(latents ?? record.images);
   const features = align === null ? undefined : await openTarget(record, align.target);
   if (train.precision === "mixed" && train.device === "cpu") {
     progress.line("mixed precision on the cpu is an emulation: the numbers of float16 products, slower than float32");
@@ -45,6 +46,7 @@ export async function trainTask(
       folder: armFiles(runFolder, name).folder,
       model: sitConfigOf(experiment, record.source.classes.length),
       images,
+      ...(latents === undefined ? {} : { latents: { scale: latents.scale, bias: latents.bias } }),
       sourceLength: record.source.length,
       variants: variantCount(data),
       options: train,
@@ -86,11 +88,12 @@ function alignmentOf(align: AlignConfig, store: RowStore) {
   };
 }
 
-/** Names everything that the arm's weights depend on: the experiment, and the very images and features in the cache. */
-function identityOf(hash: string, { images, targets }: FeaturesRecord, align: AlignConfig | null): string {
+/** Names everything that the arm's weights depend on: the experiment, and the very images or latents and features in the cache. */
+function identityOf(hash: string, { images, latents, targets }: FeaturesRecord, align: AlignConfig | null): string {
   const target = align === null ? "" : (targets[align.target]?.key ?? "");
+  const seen = latents === undefined ? [images.key] : [latents.key, latents.scale, latents.bias];
   return createHash("sha256")
-    .update(JSON.stringify([hash, images.key, target]))
+    .update(JSON.stringify([hash, ...seen, target]))
     .digest("hex")
     .slice(0, 16);
 }
