@@ -26,7 +26,7 @@ export const PUBLISHED: Readonly<Record<string, Published>> = {
 };
 
 /** Where exports are kept, from the working folder. */
-const EXPORTS = ".descry/models";
+const EXPORTS = ".descry/autoencoders";
 
 /**
  * The settings of a published autoencoder; whether its files are there is {@link checkExported}'s business.
