@@ -57,6 +57,12 @@ export class CacheError extends DescryError {
   }
 }
 
+/** A folder that another process is writing, or has taken over: whoever can wait tries again when that one is done. */
+export class BusyError extends CacheError {
+  override readonly tag = "BusyError";
+  override readonly name = "BusyError";
+}
+
 /** A value that is not finite: names the step and the tensor. */
 export class NumericError extends DescryError {
   constructor(message: string, details?: ErrorDetails) {

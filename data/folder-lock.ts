@@ -8,7 +8,7 @@ import { readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fileError } from "./atomic.js";
-import { CacheError } from "./errors.js";
+import { BusyError } from "./errors.js";
 
 export const LOCK_FILE = "writing.lock";
 const READER = "reader-";
@@ -27,7 +27,7 @@ export interface Holder {
 
 /** The right to write a folder, until `release`. */
 export interface FolderLock {
-  /** Makes sure that the right is still ours, before something is written. @throws {CacheError} someone took it over. */
+  /** Makes sure that the right is still ours, before something is written. @throws {BusyError} someone took it over. */
   check(): Promise<void>;
   release(): Promise<void>;
 }
@@ -50,7 +50,7 @@ interface Lock {
  * machine that was not renewed for 3 minutes. Of two processes that take over at once, the second stands and the first stops at its
  * next `check`.
  *
- * @throws {CacheError} a running process holds it alone, or anyone does and it is wanted alone, or another has the same name.
+ * @throws {BusyError} a running process holds it alone, or anyone does and it is wanted alone, or another has the same name.
  * @throws {DataError} the folder cannot be written.
  */
 export async function lockFolder(folder: string, { share }: LockOptions = {}): Promise<FolderLock> {
@@ -91,7 +91,7 @@ export async function lockFolder(folder: string, { share }: LockOptions = {}): P
       const holder = await readHolder(path);
       if (holder?.token !== token) {
         const who = holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`;
-        throw new CacheError(`${folder}: ${who} has taken over writing this folder`, {
+        throw new BusyError(`${folder}: ${who} has taken over writing this folder`, {
           hint: "let it finish, then run again",
         });
       }
@@ -103,7 +103,7 @@ export async function lockFolder(folder: string, { share }: LockOptions = {}): P
 /**
  * Keeps others from writing or removing a folder while this process reads it; where it cannot be written, nothing is done.
  *
- * @throws {CacheError} a process writes it alone.
+ * @throws {BusyError} a process writes it alone.
  */
 export async function holdFolder(folder: string): Promise<{ release(): Promise<void> }> {
   try {
@@ -137,12 +137,12 @@ async function locksOf(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => /^writing(-.*)?\.lock$/.test(name));
 }
 
-/** Removes a lock that nobody holds any more. @throws {CacheError} somebody does. */
+/** Removes a lock that nobody holds any more. @throws {BusyError} somebody does. */
 async function removeDead(folder: string, name: string): Promise<void> {
   const path = join(folder, name);
   const holder = await readHolder(path);
   if (holder !== undefined && (await mayRun(path, holder))) {
-    throw new CacheError(`${folder}: process ${holder.pid} on ${holder.host} is ${doingOf(name)} this folder`, {
+    throw new BusyError(`${folder}: process ${holder.pid} on ${holder.host} is ${doingOf(name)} this folder`, {
       hint: `wait until it is done; if there is no such process, delete ${path}`,
     });
   }
