@@ -1,3 +1,4 @@
+import { alignTable } from "./align-table.js";
 import { type ComparedArm, type Comparison, compareArms, evaluationNames } from "./compare-arms.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { METRICS, type MetricInfo } from "./metrics.js";
@@ -12,30 +13,27 @@ const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
  */
 export function formatTerminalTable(run: RunRecord): string {
   const comparison = compareArms(run, evaluationNames(run)[0] ?? "evaluation");
-  const shown = METRICS.filter(({ key }) => SHOWN.has(key));
+  const shown = shownMetrics();
   const [headline] = shown;
-  const arrows = { lower: " ↓", higher: " ↑" };
-  const header = [
-    "arm",
-    ...shown.map((one) => one.short + (one.direction === null ? "" : arrows[one.direction])),
-    "gain",
-  ];
+  const header = tableHeader(shown);
   const rows = comparison.arms.map((row) =>
     row.evaluation === null
       ? [row.arm.name, "not evaluated"]
       : [row.arm.name, ...shown.map((metric) => shownValue(row, metric)), gainOf(row, headline!)],
   );
-  const widths = header.map((title, column) =>
-    Math.max(title.length, ...rows.filter(({ length }) => length > 2).map((row) => row[column]!.length)),
-  );
-  widths[0] = Math.max(header[0]!.length, ...rows.map((row) => row[0]!.length));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[0]!) : cell.padStart(cells.length === 2 ? 0 : widths[i]!)))
-      .join("  ")
-      .trimEnd();
   const end = conditionsOf(comparison);
-  return [line(header), ...rows.map(line), ...(end === null ? [] : [end])].join("\n");
+  return [alignTable(header, rows), ...(end === null ? [] : [end])].join("\n");
+}
+
+/** The metrics of a table on the terminal; the first is the one that gains are told in. */
+export function shownMetrics(): MetricInfo[] {
+  return METRICS.filter(({ key }) => SHOWN.has(key));
+}
+
+/** Column titles of such a table. */
+export function tableHeader(shown: readonly MetricInfo[]): string[] {
+  const arrows = { lower: " ↓", higher: " ↑" };
+  return ["arm", ...shown.map((one) => one.short + (one.direction === null ? "" : arrows[one.direction])), "gain"];
 }
 
 function shownValue({ cells }: ComparedArm, { key }: MetricInfo): string {
@@ -49,7 +47,8 @@ function gainOf(row: ComparedArm, { key }: MetricInfo): string {
   return gain?.relative == null ? "–" : formatPercent(gain.relative);
 }
 
-function conditionsOf({ arms }: Comparison): string | null {
+/** How the numbers were measured, in a line; null when nothing was. */
+export function conditionsOf({ arms }: Comparison): string | null {
   const evaluation = arms.find((row) => row.evaluation !== null)?.evaluation;
   if (evaluation == null) return null;
   const { network, samples, reference } = evaluation;
