@@ -15,6 +15,7 @@ import { targetsOf } from "./steps/step.js";
 
 /** A cached row store: where it is and what it must be. */
 export interface CachedStore {
+  /** Relative to the run's working folder, so that it is found wherever that folder is mounted. */
   readonly folder: string;
   readonly key: string;
 }
@@ -55,9 +56,27 @@ export interface FeaturesRecord {
 
 const fileOf = (runFolder: string) => path.join(runFolder, "features.json");
 
-/** Write the record, whole or not at all. */
-export async function writeFeaturesRecord(runFolder: string, record: FeaturesRecord): Promise<void> {
-  await writeFileAtomic(fileOf(runFolder), `${JSON.stringify(record, null, 2)}\n`);
+/**
+ * Write the record, whole or not at all.
+ *
+ * @param record with absolute folders. @param workingFolder of the run: what is written is relative to it.
+ */
+export async function writeFeaturesRecord(
+  runFolder: string,
+  record: FeaturesRecord,
+  workingFolder: string,
+): Promise<void> {
+  const place = <S extends CachedStore>(store: S): S => ({
+    ...store,
+    folder: path.relative(workingFolder, store.folder),
+  });
+  const placed: FeaturesRecord = {
+    ...record,
+    images: place(record.images),
+    ...(record.latents === undefined ? {} : { latents: place(record.latents) }),
+    targets: Object.fromEntries(Object.entries(record.targets).map(([name, store]) => [name, place(store)])),
+  };
+  await writeFileAtomic(fileOf(runFolder), `${JSON.stringify(placed, null, 2)}\n`);
 }
 
 /**
@@ -96,18 +115,27 @@ export async function findFeaturesRecord(runFolder: string): Promise<FeaturesRec
   return record;
 }
 
-/** Whether everything that the record names is still in the cache. */
-export async function isFeaturesRecordWhole(record: FeaturesRecord, { latents, arms }: Experiment): Promise<boolean> {
+/**
+ * Whether everything that the record names is still in the cache.
+ *
+ * @param workingFolder of the run.
+ */
+export async function isFeaturesRecordWhole(
+  record: FeaturesRecord,
+  { latents, arms }: Experiment,
+  workingFolder: string,
+): Promise<boolean> {
   const targets = targetsOf(arms).map((target) => record.targets[target]);
   const stores = [record.images, ...(latents == null ? [] : [record.latents]), ...targets];
   for (const store of stores) {
-    if (store === undefined || !(await isRowStore(store.folder, store.key))) return false;
+    if (store === undefined || !(await isRowStore(path.resolve(workingFolder, store.folder), store.key))) return false;
   }
   return true;
 }
 
 /**
- * Opens a cached store, after reading all of it once. Until it is closed, nobody prunes it.
+ * Opens a cached store, after reading all of it once. Until it is closed, nobody prunes it. For processes that run in the run's
+ * working folder: tasks do.
  *
  * @throws {CacheError} a shard that is missing, foreign, or not what was written, by its name.
  */

@@ -31,8 +31,8 @@ export type TaskMessage =
 
 /** The run was stopped by the user (Ctrl-C): exit code 130. */
 export class Interrupted extends Error {
-  constructor() {
-    super("interrupted — run again with the same command to continue");
+  constructor(message = "interrupted — run again with the same command to continue") {
+    super(message);
     this.name = "Interrupted";
   }
 }
@@ -44,6 +44,8 @@ export interface TaskSurroundings {
   readonly progress: ProgressSink;
   /** Aborted when the user interrupts. */
   readonly signal?: AbortSignal;
+  /** Of the locks that the child takes, see `lockFolder`. */
+  readonly owner?: string;
 }
 
 /**
@@ -56,12 +58,13 @@ export interface TaskSurroundings {
 export function runTask<N extends TaskName>(
   task: N,
   input: TaskInputs[N],
-  { cwd, progress, signal }: TaskSurroundings,
+  { cwd, progress, signal, owner }: TaskSurroundings,
 ): Promise<TaskResults[N]> {
   if (signal?.aborted === true) return Promise.reject(new Interrupted());
   return new Promise((resolve, reject) => {
     const child = fork(builtFile("src/run/task-child.js"), [], {
       cwd,
+      env: owner === undefined ? process.env : { ...process.env, DESCRY_LOCK_OWNER: owner },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       execArgv: [],
     });

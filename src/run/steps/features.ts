@@ -11,11 +11,11 @@ export async function featuresStep(run: Run, options: StepOptions): Promise<Step
   const { experiment, workingFolder } = run.record;
   const parts = partsOf(experiment);
   const record = options.again === true ? undefined : await findFeaturesRecord(run.folder);
-  if (record !== undefined && (await isFeaturesRecordWhole(record, experiment))) {
+  if (record !== undefined && (await isFeaturesRecordWhole(record, experiment, workingFolder))) {
     return parts.map((name) => tellSkipped(options.progress, "features", name, "cached"));
   }
   const { part = null } = options;
-  const input = { runFolder: run.folder, cacheFolder: run.cacheFolder, experiment, part };
+  const input = { runFolder: run.folder, workingFolder, cacheFolder: run.cacheFolder, experiment, part };
   const { reused, incomplete } = await runTask("features", input, { ...options, cwd: workingFolder });
   const stateOf = (name: string) => (reused.includes(name) ? "skipped" : incomplete.includes(name) ? "part" : "done");
   return parts.map((name) => ({ name, state: stateOf(name) }));

@@ -10,7 +10,7 @@ export interface StepOptions {
   readonly progress: ProgressSink;
   readonly signal?: AbortSignal;
   /** Only these arms; all when left out. */
-  readonly arms?: readonly string[];
+  readonly arms?: readonly string[] | undefined;
   /** Do it again although its output is there. @default false */
   readonly again?: boolean;
   /** Only this part of the features; the others are made by other processes. Absent: all, in this process alone. */
@@ -26,9 +26,9 @@ export interface StepOutcome {
 }
 
 /** The arms that a step works on. @throws {UsageError} an unknown name. */
-export function selectArms(run: Run, options: StepOptions): readonly ArmConfig[] {
+export function selectArms(run: Run, { arms }: Pick<StepOptions, "arms">): readonly ArmConfig[] {
   const { experiment } = run.record;
-  return options.arms === undefined ? experiment.arms : options.arms.map((name) => findArm(experiment, name));
+  return arms === undefined ? experiment.arms : arms.map((name) => findArm(experiment, name));
 }
 
 /** The label of a task: the step, then what it works on. */

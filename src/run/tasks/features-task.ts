@@ -9,7 +9,7 @@ import { RANDOM_VGG } from "../../evaluate/network-name.js";
 import { openFeatureNetwork } from "../../evaluate/open-feature-network.js";
 import { writeTargetPictures } from "../../report/target-picture.js";
 import { checkCounts } from "../check-experiment.js";
-import { type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
+import { type CachedStore, type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
 import type { ProgressSink } from "../progress.js";
 import type { Experiment } from "../schema.js";
 import { gridOf } from "../space.js";
@@ -21,6 +21,7 @@ import { openWithProgress } from "./open-with-progress.js";
 
 export interface FeaturesInput {
   readonly runFolder: string;
+  readonly workingFolder: string;
   readonly cacheFolder: string;
   readonly experiment: Experiment;
   /** null: all of it, in this process alone. */
@@ -42,7 +43,7 @@ const PICTURES = 4;
  * and write down where everything is.
  */
 export async function featuresTask(
-  { runFolder, cacheFolder, experiment, part }: FeaturesInput,
+  { runFolder, workingFolder, cacheFolder, experiment, part }: FeaturesInput,
   progress: ProgressSink,
 ): Promise<FeaturesResult> {
   const { data, latents, align, seed } = experiment;
@@ -104,7 +105,7 @@ export async function featuresTask(
       ...described,
       targets: Object.fromEntries(Object.entries(targets).map(([name, cached]) => [name, storeOf(cached)])),
     };
-    await writeFeaturesRecord(runFolder, record);
+    await writeFeaturesRecord(runFolder, record, workingFolder);
     return { reused, incomplete };
   } finally {
     await source.close();
@@ -154,6 +155,6 @@ async function drawTargets(
   task.finish(`${targets.join(", ")} on ${firstOfClass.size} images`);
 }
 
-function storeOf({ folder, key }: CacheReport): { folder: string; key: string } {
+function storeOf({ folder, key }: CacheReport): CachedStore {
   return { folder, key };
 }

@@ -1,0 +1,22 @@
+import type { Job } from "./plan.js";
+import { evaluateStep } from "./steps/evaluate.js";
+import { featuresStep } from "./steps/features.js";
+import { sampleStep } from "./steps/sample.js";
+import type { StepOptions, StepOutcome } from "./steps/step.js";
+import { trainStep } from "./steps/train.js";
+
+const ARM_STEPS = { train: trainStep, sample: sampleStep, evaluate: evaluateStep };
+
+/**
+ * Do jobs of one run and one step together: arms that are evaluated together share the pass of the real images through the
+ * network. The caller has the run's lock, or one for these jobs.
+ *
+ * @param jobs at least one, all of the same run and step; of the features one.
+ * @throws {BusyError} another process writes the same cache. @throws {DescryError} what goes wrong; what was done stays.
+ * @throws {Interrupted} the user stopped it.
+ */
+export function doJobs(jobs: readonly Job[], options: Omit<StepOptions, "arms">): Promise<StepOutcome[]> {
+  const { run, step, part } = jobs[0]!;
+  if (step === "features") return featuresStep(run, part === null ? options : { ...options, part });
+  return ARM_STEPS[step](run, { ...options, arms: jobs.map(({ arm }) => arm!) });
+}
