@@ -22,6 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "src/report": ["src/models", "src/compile", "features", "data"],
   "src/rank": ["src/report", "src/compile", "features", "data"],
   "src/run": ["src/report", "src/evaluate", "src/sample", "src/train", "src/models", "src/compile", "features", "data"],
+  "src/queue": ["src/run", "data"],
   "src/parity": [
     "src/report",
     "src/evaluate",
@@ -34,6 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   "src/bench": ["src/sample", "src/train", "src/models", "src/compile", "features", "data"],
   "src/cli": [
+    "src/queue",
     "src/bench",
     "src/rank",
     "src/run",

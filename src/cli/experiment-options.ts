@@ -34,6 +34,22 @@ export const RUN_OPTIONS = {
   runs: { type: "string", requiresArg: true, describe: "folder of all runs (default: runs)" },
 } satisfies Record<string, Options>;
 
+/** Enough for a few machines; each opens the data set anew. */
+export const DEFAULT_PARTS = 8;
+
+export const QUEUE_OPTIONS = {
+  queue: {
+    type: "string",
+    requiresArg: true,
+    describe: "have workers do it: redis://[:PASSWORD@]HOST[:PORT][/DB][?prefix=NAME] (descry worker --help)",
+  },
+  parts: {
+    type: "string",
+    requiresArg: true,
+    describe: `with --queue: jobs that the features are divided into (default ${DEFAULT_PARTS})`,
+  },
+} satisfies Record<string, Options>;
+
 export const ARM_OPTION = {
   arm: { type: "string", requiresArg: true, describe: "only this arm (repeatable)" },
 } satisfies Record<string, Options>;
@@ -55,10 +71,16 @@ export function readOverrides(args: Arguments): Override[] {
 /**
  * Read and resolve an experiment file.
  *
+ * @param more overrides beside those of the command line, laid over them.
  * @throws {UsageError} the file cannot be read.
  * @throws {ConfigError} it does not describe an experiment.
  */
-export async function readExperiment(file: string, args: Arguments, { cwd }: CliContext): Promise<ResolvedExperiment> {
+export async function readExperiment(
+  file: string,
+  args: Arguments,
+  { cwd }: CliContext,
+  more: readonly Override[] = [],
+): Promise<ResolvedExperiment> {
   const { resolveExperiment } = await import("../run/resolve-experiment.js");
   let text: string;
   try {
@@ -71,7 +93,7 @@ export async function readExperiment(file: string, args: Arguments, { cwd }: Cli
       cause,
     });
   }
-  return resolveExperiment(text, file, readOverrides(args));
+  return resolveExperiment(text, file, [...readOverrides(args), ...more]);
 }
 
 /**

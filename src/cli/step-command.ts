@@ -5,6 +5,7 @@ import { type Arguments, flag, listOption, positional } from "./command.js";
 import type { CliContext } from "./context.js";
 import { openTarget, printResult, showPath } from "./experiment-options.js";
 import { openProgress } from "./progress.js";
+import { runByWorkers } from "./queue-option.js";
 
 /** Positional of all step commands. */
 export const RUN_POSITIONAL = {
@@ -25,10 +26,13 @@ export async function runStep(
   const { runExperiment } = await import("../run/run-experiment.js");
   const run = await openTarget(positional(args, "run"), args, context);
   const arms = listOption(args, "arm");
+  const progress = openProgress(context, flag(args, "quiet"));
+  // Where workers have done it, the rest is to see that it is done.
+  if (step !== "report") await runByWorkers([{ run, words: "" }], [step], args, context, progress);
   const outcome = await runExperiment(
     run,
     {
-      progress: openProgress(context, flag(args, "quiet")),
+      progress,
       again,
       ...(part === undefined ? {} : { part }),
       ...(arms.length === 0 ? {} : { arms }),

@@ -44,8 +44,6 @@ export interface TaskSurroundings {
   readonly progress: ProgressSink;
   /** Aborted when the user interrupts. */
   readonly signal?: AbortSignal;
-  /** Of the locks that the child takes, see `lockFolder`. */
-  readonly owner?: string;
 }
 
 /**
@@ -58,13 +56,12 @@ export interface TaskSurroundings {
 export function runTask<N extends TaskName>(
   task: N,
   input: TaskInputs[N],
-  { cwd, progress, signal, owner }: TaskSurroundings,
+  { cwd, progress, signal }: TaskSurroundings,
 ): Promise<TaskResults[N]> {
   if (signal?.aborted === true) return Promise.reject(new Interrupted());
   return new Promise((resolve, reject) => {
     const child = fork(builtFile("src/run/task-child.js"), [], {
       cwd,
-      env: owner === undefined ? process.env : { ...process.env, DESCRY_LOCK_OWNER: owner },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
       execArgv: [],
     });

@@ -39,7 +39,7 @@ describe("help", () => {
 });
 
 describe("wrong command lines", () => {
-  test("no command", () => expectOneLine([], /no command given — commands: run, features/));
+  test("no command", () => expectOneLine([], /no command given — commands: run, sweep, features/));
   test("misspelt command", () =>
     expectOneLine(["trian", "x.yaml"], /unknown command "trian" — did you mean "train"\?/));
   test("misspelt option", () =>

@@ -32,7 +32,11 @@ test("all steps: parts of the features, then a chain for each arm", () => {
   const ids = jobs.map(({ id }) => id);
   for (const { id, needs } of jobs) for (const need of needs) expect(ids.indexOf(need)).toBeLessThan(ids.indexOf(id));
   const kinds = jobs.map(({ step, arm, part }) => [step, arm ?? part]);
-  expect(kinds.slice(1, 4)).toEqual([["features", { index: 2, count: 2 }], ["features", null], ["train", "control"]]);
+  expect(kinds.slice(1, 4)).toEqual([
+    ["features", { index: 2, count: 2 }],
+    ["features", null],
+    ["train", "control"],
+  ]);
 });
 
 test("some steps and arms: what is not planned is not waited for", () => {

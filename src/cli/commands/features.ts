@@ -3,8 +3,9 @@ import type { StorePart } from "../../../data/row-plan.js";
 import { CACHE_DTYPES } from "../../../features/cache-dtypes.js";
 import { type Arguments, type Command, flag, textOption, wholeOption } from "../command.js";
 import type { CliContext } from "../context.js";
-import { OUTPUT_OPTIONS, printResult, RUN_OPTIONS, showPath } from "../experiment-options.js";
+import { OUTPUT_OPTIONS, printResult, QUEUE_OPTIONS, RUN_OPTIONS, showPath } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
+import { refuseWithQueue } from "../queue-option.js";
 import { runStep } from "../step-command.js";
 
 const BARE_OPTIONS = ["target", "grid", "count", "flips", "dtype", "cache"] as const;
@@ -35,6 +36,7 @@ export const featuresCommand: Command = {
     again: { type: "boolean", describe: "write the record of an experiment again although it is there" },
     ...RUN_OPTIONS,
     ...OUTPUT_OPTIONS,
+    ...QUEUE_OPTIONS,
   },
   examples: [
     ["$0 features experiments/photos-classical.yaml", "everything that the experiment needs"],
@@ -43,6 +45,7 @@ export const featuresCommand: Command = {
       "$0 features my.yaml --shard $SLURM_ARRAY_TASK_ID/8",
       "one of eight jobs (sbatch --array=1-8); the last completes it",
     ],
+    ["$0 features my.yaml --queue redis://head-node --parts 32", "by the workers of a queue (descry worker --help)"],
     ["$0 features my.yaml --shard $((JOB_COMPLETION_INDEX + 1))/8", "the same in an indexed job of Kubernetes"],
   ],
   async run(args, context) {
@@ -51,9 +54,16 @@ export const featuresCommand: Command = {
       const bare = BARE_OPTIONS.find((name) => args[name] !== undefined);
       if (bare !== undefined)
         throw new UsageError(`--${bare} is for features without an experiment; the experiment sets it`);
+      refuseWithQueue(args, "--again", flag(args, "again"));
+      refuseWithQueue(args, "--shard", part !== undefined);
       return runStep("features", args, context, {
         again: flag(args, "again"),
         ...(part === undefined ? {} : { part }),
+      });
+    }
+    if (args.queue !== undefined) {
+      throw new UsageError("features --queue: wanted an experiment file", {
+        hint: "without one, N processes on any machines share the work by --shard I/N",
       });
     }
     const data = textOption(args, "data");

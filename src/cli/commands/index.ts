@@ -11,11 +11,14 @@ import { rankCommand } from "./rank.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
 import { sampleCommand } from "./sample.js";
+import { sweepCommand } from "./sweep.js";
 import { targetsCommand } from "./targets.js";
 import { trainCommand } from "./train.js";
+import { workerCommand } from "./worker.js";
 
 export const COMMANDS: readonly Command[] = [
   runCommand,
+  sweepCommand,
   featuresCommand,
   trainCommand,
   sampleCommand,
@@ -24,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   targetsCommand,
   rankCommand,
   cacheCommand,
+  workerCommand,
   configCommand,
   doctorCommand,
   parityCommand,
