@@ -12,25 +12,24 @@ import {
   planRowStore,
   type RowStoreHeader,
   type RowStorePlan,
+  rowsOfShard,
   type StorePart,
   shardsOfPart,
 } from "../data/row-plan.js";
 import { isRowStore, openRowStore, type RowBatch, type RowStore } from "../data/row-store.js";
 import { finishRowStore, type WriteShardsOptions, writeShards } from "../data/row-writer.js";
-import { hasCrops, type Variants, variantCount, variantOf } from "../data/variants.js";
+import { hasCrops, type Variants, variantCount } from "../data/variants.js";
 import type { Device } from "../src/compile/compile.js";
 import type { CacheDtype } from "./cache-dtypes.js";
-import { openFeatureComputer } from "./compute-features.js";
-import type { FeatureComputer } from "./descriptor.js";
-import { FIT_VERSION, fitDescriptor } from "./fit-descriptor.js";
+import type { Descriptor } from "./descriptor.js";
+import { FIT_VERSION } from "./fit-descriptor.js";
+import { BATCH, imageBatches } from "./image-batches.js";
 import { loadDescriptor } from "./load-descriptor.js";
+import { TargetRows } from "./target-rows.js";
 import { parseTarget } from "./targets.js";
 
 /** Pixels of a target image along one token, the encoders' patch. */
 export const PIXELS_PER_TOKEN = 16;
-
-/** Images decoded and described at a time. Shards begin at multiples of it, so that an image is always in the same batch. */
-const BATCH = 16;
 
 /** Raised when decoding, cropping or resizing change. */
 const IMAGES_VERSION = 1;
@@ -44,12 +43,16 @@ export interface PlanOptions extends Variants {
   readonly cacheFolder: string;
 }
 
-export interface PlanFeaturesOptions extends PlanOptions {
-  readonly target: string;
+export interface PlanTargetsOptions extends PlanOptions {
+  readonly targets: readonly string[];
   /** Tokens per side; the target sees images of 16·grid pixels. */
   readonly grid: number;
   readonly dtype: CacheDtype;
   readonly device?: Device;
+}
+
+export interface PlanFeaturesOptions extends Omit<PlanTargetsOptions, "targets"> {
+  readonly target: string;
 }
 
 export interface PlanImagesOptions extends PlanOptions {
@@ -135,41 +138,65 @@ export async function fillCache(plan: CachePlan, { part, onProgress }: FillOptio
   }
 }
 
+/** As {@link planTargets}, of one target. */
+export async function planFeatures({ target, ...options }: PlanFeaturesOptions): Promise<CachePlan> {
+  const [plan] = await planTargets({ ...options, targets: [target] });
+  return plan!;
+}
+
 /**
- * The cache of a target's features. The key is a hash of everything that changes the bytes: images, target, its version and files,
- * grid, mirroring, precision.
+ * The caches of the features of targets, in their order. The key of each is a hash of everything that changes its bytes: images,
+ * target, its version and files, grid, mirroring, precision. Caches that are filled at the same time read their images together.
  *
  * @throws {UsageError} an unknown target.
  */
-export async function planFeatures(options: PlanFeaturesOptions): Promise<CachePlan> {
-  const { source, grid, dtype } = options;
-  const descriptor = await loadDescriptor(parseTarget(options.target), { ...options, source });
+export async function planTargets(options: PlanTargetsOptions): Promise<CachePlan[]> {
+  const { source, grid, dtype, device } = options;
   const sizePx = grid * PIXELS_PER_TOKEN;
-  const meta = {
-    kind: "features",
-    target: descriptor.name,
-    version: descriptor.version,
+  const rowCount = rowsOf(options);
+  const descriptors: Descriptor[] = [];
+  for (const target of options.targets) {
+    descriptors.push(await loadDescriptor(parseTarget(target), { ...options, source }));
+  }
+  const shared = new TargetRows(descriptors, {
+    data: options,
+    rowCount,
+    sizePx,
     grid,
-    ...(descriptor.fingerprint === undefined ? {} : { files: descriptor.fingerprint }),
-    // The images that it is fitted to follow from the source, whose fingerprint is in the key.
-    ...(descriptor.fit === undefined ? {} : { fitVersion: FIT_VERSION }),
-    ...sourceMeta(options, sizePx),
-  };
-  const columns = {
-    features: { dtype: dtype === "U8" ? "Q8" : dtype, shape: [grid ** 2, descriptor.dim] },
-  } as const;
-  const store = planStore({ rows: rowsOf(options), columns, meta });
-  const device = options.device === undefined ? {} : { device: options.device };
-  const computing = { imageSizePx: sizePx, grid, batch: BATCH, ...device };
-  let computer: FeatureComputer | undefined;
-  return planOf("features", options, store, {
-    async *makeRows(start, end) {
-      computer ??= await openFeatureComputer(await fitDescriptor(descriptor, source, computing), computing);
-      for await (const { images, rows } of imageBatches(options, sizePx, start, end)) {
-        yield { features: await computer.compute(images, rows.length, rows) };
-      }
-    },
-    close: async () => computer?.dispose(),
+    ...(device !== undefined && { device }),
+  });
+  const open = new Set(descriptors.keys());
+  return descriptors.map((descriptor, i) => {
+    const meta = {
+      kind: "features",
+      target: descriptor.name,
+      version: descriptor.version,
+      grid,
+      ...(descriptor.fingerprint === undefined ? {} : { files: descriptor.fingerprint }),
+      // The images that it is fitted to follow from the source, whose fingerprint is in the key.
+      ...(descriptor.fit === undefined ? {} : { fitVersion: FIT_VERSION }),
+      ...sourceMeta(options, sizePx),
+    };
+    const columns = {
+      features: { dtype: dtype === "U8" ? "Q8" : dtype, shape: [grid ** 2, descriptor.dim] },
+    } as const;
+    const plan = planOf("features", options, planStore({ rows: rowCount, columns, meta }), {
+      async *makeRows(start, end) {
+        for await (const features of shared.read(i, start, end)) yield { features };
+      },
+      async close() {
+        open.delete(i);
+        shared.leave(i);
+        if (open.size === 0) await shared.close();
+      },
+    });
+    return {
+      ...plan,
+      fill(shards, how) {
+        if (shards.length > 0) shared.expect(i, rowsOfShard(plan.store, shards[0]!).start);
+        return plan.fill(shards, how).finally(() => shared.leave(i));
+      },
+    };
   });
 }
 
@@ -222,39 +249,4 @@ export function planOf(
 ): CachePlan {
   const folder = join(cacheFolder, `${kind}-${store.key.slice(0, 16)}`);
   return { folder, store, fill: (shards, options) => writeShards(folder, store, shards, makeRows, options), close };
-}
-
-interface ImageBatch {
-  /** [rows.length, sizePx, sizePx, 3]. */
-  readonly images: Uint8Array;
-  readonly rows: readonly number[];
-}
-
-/** Images of the rows `startRow` to `endRow`, BATCH at a time; the next batch is decoded while the caller works on one. */
-export async function* imageBatches(
-  options: PlanOptions,
-  sizePx: number,
-  startRow: number,
-  endRow: number,
-): AsyncGenerator<ImageBatch> {
-  const { source } = options;
-  const load = async (start: number): Promise<ImageBatch> => {
-    const rows = Array.from({ length: Math.min(BATCH, endRow - start) }, (_, i) => start + i);
-    const images = new Uint8Array(rows.length * sizePx ** 2 * 3);
-    await Promise.all(
-      rows.map(async (row, i) => {
-        const { index, variant } = variantOf(row, source.length, options);
-        images.set(await source.load(index, sizePx, variant), i * sizePx ** 2 * 3);
-      }),
-    );
-    return { images, rows };
-  };
-  let next = startRow < endRow ? load(startRow) : undefined;
-  for (let start = startRow; next !== undefined; start += BATCH) {
-    const current = await next;
-    next = start + BATCH < endRow ? load(start + BATCH) : undefined;
-    // Its failure is reported when it is awaited, not before.
-    next?.catch(() => {});
-    yield current;
-  }
 }

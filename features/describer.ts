@@ -23,6 +23,8 @@ export interface Describer {
 export interface DescriberOptions extends FeatureComputerOptions {
   /** What descriptors that have to be fitted are fitted to. */
   readonly sample?: FitSample;
+  /** Worker threads take a second or two to be ready. @default true */
+  readonly usesWorkers?: boolean;
 }
 
 /**
@@ -36,10 +38,10 @@ export interface DescriberOptions extends FeatureComputerOptions {
  * @throws as {@link openFeatureComputer}.
  */
 export async function openDescriber(descriptors: readonly Descriptor[], options: DescriberOptions): Promise<Describer> {
-  const { device = "cpu", threads = 0 } = options;
+  const { device = "cpu", threads = 0, usesWorkers = true } = options;
   const all = threads > 0 ? threads : availableParallelism();
   const placeOf = (descriptor: Descriptor): "here" | "one worker" | "workers" => {
-    if (device !== "cpu" || descriptor.isStored === true) return "here";
+    if (!usesWorkers || device !== "cpu" || descriptor.isStored === true) return "here";
     return descriptor.fingerprint === undefined ? "workers" : "one worker";
   };
   const parts: { indices: number[]; describer: Describer }[] = [];
@@ -99,7 +101,7 @@ async function openHere(
     await dispose();
     throw error;
   }
-  // A computer's calls must not overlap.
+  // A computer's calls must not overlap, nor its end.
   let last: Promise<unknown> = Promise.resolve();
   return {
     notes: computers.map(({ note }) => note),
@@ -112,6 +114,9 @@ async function openHere(
       last = next.catch(() => {});
       return next;
     },
-    dispose,
+    async dispose() {
+      await last;
+      await dispose();
+    },
   };
 }

@@ -73,6 +73,21 @@ export function parseTarget(target: string): Descriptor {
   return head === undefined ? parseFamily(target) : parseCombination(target, head, rest!);
 }
 
+/**
+ * The descriptors of several target strings.
+ *
+ * @param what who asks, for messages.
+ * @throws {UsageError} none, one twice, or as {@link parseTarget}.
+ */
+export function parseTargets(targets: readonly string[], what: string): Descriptor[] {
+  if (targets.length === 0) throw new UsageError(`${what}: wanted at least one target`);
+  const descriptors = targets.map(parseTarget);
+  const names = descriptors.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined) throw new UsageError(`${what}: the target ${twice} is given twice`);
+  return descriptors;
+}
+
 /** The target strings of a list separated by commas. @throws {UsageError} parentheses that do not match, or an empty place. */
 export function splitTargetList(list: string): string[] {
   return splitTargets(

@@ -5,13 +5,13 @@ import {
   type CachePlan,
   type FillOptions,
   fillAndOpen,
-  imageBatches,
   type PlanOptions,
   planOf,
   planStore,
   rowsOf,
   sourceMeta,
 } from "../cache.js";
+import { imageBatches } from "../image-batches.js";
 import type { AutoencoderSettings } from "./autoencoder-name.js";
 import { openLatentEncoder } from "./open-encoder.js";
 

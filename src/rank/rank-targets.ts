@@ -12,7 +12,7 @@ import { fitDescriptor } from "../../features/fit-descriptor.js";
 import { loadDescriptor } from "../../features/load-descriptor.js";
 import { openNormalizer } from "../../features/open-normalizer.js";
 import { spatialMetrics } from "../../features/spatial-metrics.js";
-import { parseTarget } from "../../features/targets.js";
+import { parseTargets } from "../../features/targets.js";
 import { bootstrapMean, type Estimate } from "./bootstrap-mean.js";
 import { type MetricKey, RANK_METRICS } from "./metrics.js";
 
@@ -75,7 +75,7 @@ export interface Ranking {
  */
 export async function rankTargets(options: RankOptions): Promise<Ranking> {
   const { source, grid, alpha, by, seed, masks } = options;
-  const parsed = parseDistinct(options.targets);
+  const parsed = parseTargets(options.targets, "rank");
   if (!Number.isInteger(grid) || grid < 2) throw new UsageError(`rank: wanted a grid of 2 or more, got ${grid}`);
   if (!(alpha >= 0 && alpha <= 1)) throw new UsageError(`rank: wanted an alpha between 0 and 1, got ${alpha}`);
   const descriptors: Descriptor[] = [];
@@ -118,15 +118,6 @@ export async function rankTargets(options: RankOptions): Promise<Ranking> {
       ),
     ),
   };
-}
-
-function parseDistinct(targets: readonly string[]): Descriptor[] {
-  if (targets.length === 0) throw new UsageError("rank: wanted at least one target");
-  const descriptors = targets.map(parseTarget);
-  const names = descriptors.map(({ name }) => name);
-  const twice = names.find((name, i) => names.indexOf(name) < i);
-  if (twice !== undefined) throw new UsageError(`rank: the target ${twice} is given twice`);
-  return descriptors;
 }
 
 async function foregroundsOf({ source, grid, masks }: RankOptions): Promise<(Uint8Array | null)[]> {

@@ -296,14 +296,14 @@ describe("the pipeline, end to end", () => {
     const args = ["features", "--data", "imagefolder:images", "--target", "sift", "--grid", "4", "--json"];
     const good = await descry(args, other);
     expect(good.stderr).not.toMatch(/^descry: /m);
-    expect(JSON.parse(good.stdout)).toMatchObject({ rows: 1, reused: false });
+    expect(JSON.parse(good.stdout)).toMatchObject({ targets: { sift: { rows: 1, reused: false } } });
     writeFileSync(path.join(other, "images", "a", "torn.jpg"), picture.subarray(0, picture.length / 2));
     const torn = await descry(args, other);
     expect(torn.code).toBe(2);
     expect(torn.stderr).toMatch(/torn\.jpg/);
     const skipped = await descry([...args, "--skip-bad"], other);
     expect(skipped.code).toBe(0);
-    expect(JSON.parse(skipped.stdout)).toMatchObject({ rows: 1 });
+    expect(JSON.parse(skipped.stdout)).toMatchObject({ targets: { sift: { rows: 1 } } });
     expect(JSON.parse(skipped.stdout).skipped).toHaveLength(1);
   });
 });

@@ -17,7 +17,11 @@ export const featuresCommand: Command = {
   summary: "compute and cache target features, of an experiment or of any images",
   positionals: { run: { type: "string", describe: "experiment file or run folder; without it: --data and --target" } },
   options: {
-    target: { type: "string", requiresArg: true, describe: "what to compute (descry targets), without an experiment" },
+    target: {
+      type: "string",
+      requiresArg: true,
+      describe: "what to compute (descry targets), without an experiment; several: sift,hog",
+    },
     grid: {
       type: "string",
       requiresArg: true,
@@ -40,7 +44,7 @@ export const featuresCommand: Command = {
   },
   examples: [
     ["$0 features experiments/photos-classical.yaml", "everything that the experiment needs"],
-    ["$0 features --data imagefolder:photos/ --target hog --grid 16", "one target of your own images"],
+    ["$0 features --data imagefolder:photos/ --target sift,hog --grid 16", "two targets of your own images"],
     [
       "$0 features my.yaml --shard $SLURM_ARRAY_TASK_ID/8",
       "one of eight jobs (sbatch --array=1-8); the last completes it",
@@ -85,7 +89,7 @@ async function cacheBare(
   context: CliContext,
 ): Promise<number> {
   const path = await import("node:path");
-  const { parseTarget } = await import("../../../features/targets.js");
+  const { parseTargets, splitTargetList } = await import("../../../features/targets.js");
   const { cacheFolderOf } = await import("../../run/run-folder.js");
   const { runTask } = await import("../../run/task-process.js");
   const cache = textOption(args, "cache");
@@ -93,7 +97,7 @@ async function cacheBare(
     "targetFeatures",
     {
       data,
-      target: parseTarget(target).name,
+      targets: parseTargets(splitTargetList(target), "features").map(({ name }) => name),
       grid: wholeOption(args, "grid", 2) ?? 16,
       count: wholeOption(args, "count", 1) ?? (data === "photos" ? 900 : null),
       flips: flag(args, "flips"),
@@ -108,7 +112,8 @@ async function cacheBare(
       ...(context.signal === undefined ? {} : { signal: context.signal }),
     },
   );
-  printResult(args, context, result, showPath(result.folder, context));
+  const folders = Object.values(result.targets).map(({ folder }) => showPath(folder, context));
+  printResult(args, context, result, folders.join("\n"));
   return 0;
 }
 

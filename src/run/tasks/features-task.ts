@@ -2,7 +2,7 @@ import path from "node:path";
 import type { ImageSource } from "../../../data/image-source.js";
 import type { StorePart } from "../../../data/row-plan.js";
 import { planLatents } from "../../../features/autoencoder/cache-latents.js";
-import { type CachePlan, planFeatures, planImages } from "../../../features/cache.js";
+import { type CachePlan, planImages, planTargets } from "../../../features/cache.js";
 import { loadDescriptor } from "../../../features/load-descriptor.js";
 import { parseTarget } from "../../../features/targets.js";
 import { RANDOM_VGG } from "../../evaluate/network-name.js";
@@ -14,7 +14,7 @@ import type { ProgressSink } from "../progress.js";
 import type { Experiment } from "../schema.js";
 import { gridOf } from "../space.js";
 import { targetsOf, taskLabel } from "../steps/step.js";
-import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
+import { type CacheReport, cacheTogether, cacheWithProgress } from "./cache-with-progress.js";
 import { checkDiskSpace } from "./check-disk-space.js";
 import { type AutoencoderFiles, checkAutoencoder, describeLatents } from "./latents-part.js";
 import { openWithProgress } from "./open-with-progress.js";
@@ -65,19 +65,20 @@ export async function featuresTask(
       const { settings } = autoencoder;
       plans["latents"] = await planLatents({ ...common, autoencoder: settings, sizePx, dtype: latents.cacheDtype });
     }
-    for (const target of targetsOf(experiment.arms)) {
-      plans[target] = await planFeatures({ ...common, target, grid: gridOf(experiment), dtype: align.cacheDtype });
-    }
-    await checkDiskSpace(plans, cacheFolder, progress);
+    const targets = targetsOf(experiment.arms);
+    const planned = await planTargets({ ...common, targets, grid: gridOf(experiment), dtype: align.cacheDtype });
+    const targetPlans = Object.fromEntries(targets.map((target, i) => [target, planned[i]!]));
+    await checkDiskSpace({ ...plans, ...targetPlans }, cacheFolder, progress);
     const caches: Record<string, CacheReport> = {};
     for (const [name, plan] of Object.entries(plans)) {
-      caches[name] = await cacheWithProgress(progress, taskLabel("features", name), plan, part ?? undefined);
+      caches[name] = await cacheWithProgress(progress, name, plan, part ?? undefined);
     }
+    if (targets.length > 0) Object.assign(caches, await cacheTogether(progress, targetPlans, part ?? undefined));
     const namesOf = (is: (report: CacheReport) => boolean) => Object.keys(caches).filter((name) => is(caches[name]!));
     const reused = namesOf((report) => report.reused);
     const incomplete = namesOf((report) => report.missing > 0);
     if (incomplete.length > 0) return { reused, incomplete };
-    const { images, latents: cachedLatents, ...targets } = caches;
+    const { images, latents: cachedLatents } = caches;
     await drawTargets(experiment, source, path.join(runFolder, "targets"), progress);
     const described =
       latents == null || cachedLatents === undefined || autoencoder === undefined
@@ -103,7 +104,7 @@ export async function featuresTask(
       grid: gridOf(experiment),
       images: storeOf(images!),
       ...described,
-      targets: Object.fromEntries(Object.entries(targets).map(([name, cached]) => [name, storeOf(cached)])),
+      targets: Object.fromEntries(targets.map((name) => [name, storeOf(caches[name]!)])),
     };
     await writeFeaturesRecord(runFolder, record, workingFolder);
     return { reused, incomplete };

@@ -1,16 +1,15 @@
 import type { StorePart } from "../../../data/row-plan.js";
-import { planFeatures } from "../../../features/cache.js";
+import { planTargets } from "../../../features/cache.js";
 import type { CacheDtype } from "../../../features/cache-dtypes.js";
 import type { ProgressSink } from "../progress.js";
-import { taskLabel } from "../steps/step.js";
-import { type CacheReport, cacheWithProgress } from "./cache-with-progress.js";
+import { type CacheReport, cacheTogether } from "./cache-with-progress.js";
 import { checkDiskSpace } from "./check-disk-space.js";
 import { openWithProgress } from "./open-with-progress.js";
 
 export interface TargetFeaturesInput {
   /** Image source, such as `imagefolder:DIR`. */
   readonly data: string;
-  readonly target: string;
+  readonly targets: readonly string[];
   /** Tokens a side; images are read at 16 pixels a token. */
   readonly grid: number;
   /** null: all. */
@@ -23,25 +22,25 @@ export interface TargetFeaturesInput {
   readonly part: StorePart | null;
 }
 
-export interface TargetFeaturesResult extends CacheReport {
-  readonly target: string;
+export interface TargetFeaturesResult {
+  readonly targets: Readonly<Record<string, CacheReport>>;
   readonly source: string;
   readonly skipped: readonly string[];
 }
 
-/** Cache the features of one target for any images, without an experiment. */
+/** Cache the features of targets for any images, without an experiment. */
 export async function targetFeaturesTask(
-  { data, target, grid, count, flips, skipBad, dtype, cacheFolder, part }: TargetFeaturesInput,
+  { data, targets, grid, count, flips, skipBad, dtype, cacheFolder, part }: TargetFeaturesInput,
   progress: ProgressSink,
 ): Promise<TargetFeaturesResult> {
   const source = await openWithProgress(progress, data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
   try {
     const skipped = source.skipped;
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
-    const plan = await planFeatures({ source, target, grid, flips, dtype, cacheFolder });
-    await checkDiskSpace({ [target]: plan }, cacheFolder, progress);
-    const cached = await cacheWithProgress(progress, taskLabel("features", target), plan, part ?? undefined);
-    return { target, source: source.name, skipped, ...cached };
+    const planned = await planTargets({ source, targets, grid, flips, dtype, cacheFolder });
+    const plans = Object.fromEntries(targets.map((target, i) => [target, planned[i]!]));
+    await checkDiskSpace(plans, cacheFolder, progress);
+    return { targets: await cacheTogether(progress, plans, part ?? undefined), source: source.name, skipped };
   } finally {
     await source.close();
   }
