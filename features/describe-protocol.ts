@@ -1,11 +1,12 @@
 /** @file What a thread that describes images and the one that it works for tell each other. */
 import type { FeatureComputerOptions } from "./descriptor.js";
 import type { FitSample } from "./fit-descriptor.js";
+import type { ProgramModel } from "./program-model.js";
 
 /** Given to the worker when it starts. */
 export interface WorkerSetup {
-  /** Canonical names of the descriptors. */
-  readonly targets: readonly string[];
+  /** Programs as models; other descriptors by their canonical names. */
+  readonly targets: readonly (ProgramModel | string)[];
   readonly computing: FeatureComputerOptions;
   readonly sample: FitSample | undefined;
 }

@@ -1,12 +1,9 @@
 /** @file The program of a thread that describes images (started by `describe-workers.ts`, never by hand). */
 import { parentPort, workerData } from "node:worker_threads";
 import { DescryError } from "../data/errors.js";
-import { openFeatureComputer } from "./compute-features.js";
 import type { WorkerAnswer, WorkerFailure, WorkerRequest, WorkerSetup } from "./describe-protocol.js";
 import type { FeatureComputer } from "./descriptor.js";
-import { fitToSample } from "./fit-descriptor.js";
-import { loadDescriptor } from "./load-descriptor.js";
-import { parseTarget } from "./targets.js";
+import { openProgramModel } from "./program-model.js";
 
 const { targets, computing, sample } = workerData as WorkerSetup;
 const port = parentPort!;
@@ -21,10 +18,21 @@ const failureOf = (error: unknown): WorkerFailure => ({
 async function openAll(): Promise<FeatureComputer[]> {
   const computers: FeatureComputer[] = [];
   for (const target of targets) {
-    const descriptor = await fitToSample(await loadDescriptor(parseTarget(target)), sample, computing);
-    computers.push(await openFeatureComputer(descriptor, computing));
+    computers.push(
+      typeof target === "string" ? await openNamed(target) : await openProgramModel(target, computing.threads ?? 0),
+    );
   }
   return computers;
+}
+
+/** Loads TensorFlow.js, all descriptors and their libraries: programs are ready without. */
+async function openNamed(target: string): Promise<FeatureComputer> {
+  const { parseTarget } = await import("./targets.js");
+  const { loadDescriptor } = await import("./load-descriptor.js");
+  const { fitToSample } = await import("./fit-descriptor.js");
+  const { openFeatureComputer } = await import("./compute-features.js");
+  const descriptor = await fitToSample(await loadDescriptor(parseTarget(target)), sample, computing);
+  return openFeatureComputer(descriptor, computing);
 }
 
 async function describe(computers: readonly FeatureComputer[], request: NonNullable<WorkerRequest>): Promise<void> {

@@ -10,6 +10,7 @@ import type { WorkerAnswer, WorkerFailure, WorkerRequest, WorkerSetup } from "./
 import type { Describer, DescriberOptions } from "./describer.js";
 import type { Descriptor } from "./descriptor.js";
 import { pair } from "./pair.js";
+import { traceProgram } from "./trace-program.js";
 
 export interface DescribeWorkersOptions extends DescriberOptions {
   readonly workers: number;
@@ -23,7 +24,7 @@ const PIXELS_PER_PIECE = 256 ** 2;
 /**
  * Start workers and wait until they are ready.
  *
- * @param descriptors loaded; each is opened by its name, so none that depends on more than that.
+ * @param descriptors loaded; those that are no programs are opened by their names, so none that depends on more than that.
  * @throws {DescryError} what a worker says, such as an image size that a descriptor cannot take.
  */
 export async function openDescribeWorkers(
@@ -35,14 +36,15 @@ export async function openDescribeWorkers(
   const imageBytes = height * width * 3;
   const tokenSizes = descriptors.map(({ dim }) => rows * cols * dim);
   const most = Math.max(1, Math.min(options.batch, Math.floor(PIXELS_PER_PIECE / (height * width))));
-  const targets = descriptors.map(({ name }) => name);
-  const pool = new WorkerPool(workers, { targets, computing: { ...options, batch: most }, sample });
+  const computing = { ...options, batch: most };
+  const targets = descriptors.map((one) => ("program" in one ? traceProgram(one, computing) : one.name));
+  const pool = new WorkerPool(workers, { targets, computing, sample });
   return {
     notes: await pool.ready(),
     async describe(given, count, indices) {
       if (given.length !== count * imageBytes) {
         throw new ShapeError(
-          `features ${targets.join(", ")}: want ${count} images of ${height} × ${width} × 3 bytes, got ${given.length} bytes`,
+          `features ${descriptors.map(({ name }) => name).join(", ")}: want ${count} images of ${height} × ${width} × 3 bytes, got ${given.length} bytes`,
         );
       }
       const images = sharedBytes(given);

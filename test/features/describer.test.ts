@@ -58,8 +58,11 @@ describe("openDescriber", () => {
   });
 
   test("says what a worker cannot make ready, and ends it", async () => {
-    const opening = openDescriber([parseTarget("hog")], { ...options, imageSizePx: 6, grid: 1 });
-    await expect(opening).rejects.toThrow(/^hog: an image of 6 px has no block/);
+    // The first is traced here, the second is opened in the worker.
+    for (const target of ["hog", "blur1(hog)"]) {
+      const opening = openDescriber([parseTarget(target)], { ...options, imageSizePx: 6, grid: 1 });
+      await expect(opening, target).rejects.toThrow(/^hog: an image of 6 px has no block/);
+    }
   });
 
   test("refuses other sizes before a worker sees them", async () => {
