@@ -3,9 +3,9 @@
  * opened is in `row-store.ts`.
  */
 import type { FileHandle } from "node:fs/promises";
-import { join } from "node:path";
 import { fileError } from "./atomic.js";
-import { DataError, ShapeError } from "./errors.js";
+import { ShapeError } from "./errors.js";
+import { largestRun, type Run, type RunFile, readRuns } from "./read-runs.js";
 import type { Manifest } from "./row-manifest.js";
 import type { RowStoreHeader } from "./row-plan.js";
 import {
@@ -15,18 +15,14 @@ import {
   openShard,
   type RowData,
   rowSize,
-  scaleTensor,
   sha256,
   shardFault,
   shardFile,
-  vectorSize,
 } from "./row-shard.js";
-import { readFully, type SafetensorsHeader } from "./safetensors.js";
-import { SLOT_BYTES, SLOT_VECTORS, widenHalves, widenVectors, withSlot } from "./widen.js";
+import type { SafetensorsHeader } from "./safetensors.js";
 
 /** ImageNet's SIFT has 313 shards: all of them stay open. Node raises the soft limit of open files to the hard one. */
 const MAX_OPEN_FILES = 512;
-const PARALLEL_READS = 16;
 
 /** An open store. Reads may run at the same time. */
 export interface RowStore {
@@ -56,14 +52,6 @@ interface OpenFile {
   users: number;
 }
 
-/** Neighbouring elements of a column in one shard, from `from` on, and where in the result they go. */
-interface Run {
-  readonly shard: number;
-  readonly from: number;
-  count: number;
-  readonly at: number;
-}
-
 /** A store whose manifest has been checked; `checkShards` checks the rest. */
 export class FolderRowStore implements RowStore {
   readonly header: RowStoreHeader;
@@ -82,7 +70,7 @@ export class FolderRowStore implements RowStore {
   }
 
   async checkShards(): Promise<void> {
-    for (let shard = 0; shard < this.#manifest.shards.length; shard++) await this.#use(shard, async () => undefined);
+    for (let shard = 0; shard < this.#manifest.shards.length; shard++) await this.#use([shard], async () => undefined);
   }
 
   async read(column: string, rows: ArrayLike<number>, into?: RowData): Promise<RowData> {
@@ -120,17 +108,18 @@ export class FolderRowStore implements RowStore {
         `${this.folder}: column "${name}" wants ${want}, got ${result.constructor.name} of ${result.length}`,
       );
     }
-    const runs = this.#runs(column, rows).values();
-    const worker = async () => {
-      for (const run of runs) {
-        const part = result.subarray(run.at, run.at + run.count);
-        await this.#use(run.shard, (file) =>
-          readRun(file, join(this.folder, shardFile(run.shard)), name, column, run.from, part),
-        );
+    const runs = this.#runs(column, rows);
+    for (let first = 0; first < runs.length; ) {
+      let end = first;
+      const shards = new Set<number>();
+      while (end < runs.length && (shards.size < MAX_OPEN_FILES / 4 || shards.has(runs[end]!.shard))) {
+        shards.add(runs[end++]!.shard);
       }
-    };
-    const results = await Promise.allSettled(Array.from({ length: PARALLEL_READS }, worker));
-    for (const result of results) if (result.status === "rejected") throw result.reason;
+      await this.#use([...shards], async (fileOf) => {
+        await readRuns(name, column, runs.slice(first, end), fileOf, result);
+      });
+      first = end;
+    }
     return result;
   }
 
@@ -159,30 +148,43 @@ export class FolderRowStore implements RowStore {
     return runs.sort((a, b) => a.shard - b.shard || a.from - b.from);
   }
 
-  /** Lends an open shard; keeps at most `MAX_OPEN_FILES` open that nobody uses. */
-  async #use(shard: number, action: (file: OpenShard) => Promise<void>): Promise<void> {
-    const file = this.#files.get(shard) ?? { opened: this.#open(shard), users: 0 };
-    this.#files.delete(shard);
-    this.#files.set(shard, file);
-    file.users++;
+  /** Lends open shards; keeps at most `MAX_OPEN_FILES` open that nobody uses. */
+  async #use(shards: readonly number[], action: (fileOf: (shard: number) => RunFile) => Promise<void>): Promise<void> {
+    const files = new Map<number, OpenFile>();
+    for (const shard of shards) {
+      const file = this.#files.get(shard) ?? { opened: this.#open(shard), users: 0 };
+      this.#files.delete(shard);
+      this.#files.set(shard, file);
+      file.users++;
+      files.set(shard, file);
+    }
     try {
-      const opened = await file.opened.catch((error) => {
-        if (this.#files.get(shard) === file) this.#files.delete(shard);
-        throw error;
-      });
-      await action(opened);
+      const lent = new Map<number, RunFile>();
+      for (const outcome of await Promise.allSettled([...files].map(([shard, file]) => this.#ready(shard, file)))) {
+        if (outcome.status === "rejected") throw outcome.reason;
+        lent.set(...outcome.value);
+      }
+      await action((shard) => lent.get(shard)!);
     } catch (error) {
-      const name = shardFile(shard);
-      if (error instanceof DataError) throw damagedFile(this.folder, name, "was cut short since it was opened", error);
-      throw fileError(error, "cannot read", join(this.folder, name));
+      throw fileError(error, "cannot read", this.folder);
     } finally {
-      file.users--;
+      for (const file of files.values()) file.users--;
       for (const [oldShard, { opened, users }] of this.#files) {
         if (this.#files.size <= MAX_OPEN_FILES) break;
         if (users > 0) continue;
         this.#files.delete(oldShard);
         await (await opened).handle.close();
       }
+    }
+  }
+
+  async #ready(shard: number, file: OpenFile): Promise<[number, RunFile]> {
+    try {
+      const { handle, header } = await file.opened;
+      return [shard, { fd: handle.fd, header, fault: (what) => damagedFile(this.folder, shardFile(shard), what) }];
+    } catch (error) {
+      if (this.#files.get(shard) === file) this.#files.delete(shard);
+      throw error;
     }
   }
 
@@ -207,60 +209,4 @@ export async function openCheckedShard(folder: string, manifest: Manifest, shard
   if (fault === undefined) return opened;
   await opened.handle.close();
   throw damagedFile(folder, file, fault);
-}
-
-/** Elements that are read at once, a whole number of vectors: what is converted has to fit a slot. */
-function largestRun(column: Column): number {
-  switch (column.dtype) {
-    case "F16":
-      return SLOT_BYTES / 2;
-    case "Q8": {
-      const dim = vectorSize(column);
-      return Math.min(Math.floor(SLOT_BYTES / dim), SLOT_VECTORS) * dim;
-    }
-    case "F32":
-    case "U8":
-    case "I32":
-      return Infinity;
-    default:
-      throw new Error(`dtype ${column.dtype satisfies never}`);
-  }
-}
-
-/** Elements of a column from `from` on into `out`, as many as that has. */
-async function readRun(
-  { handle, header }: OpenShard,
-  path: string,
-  name: string,
-  column: Column,
-  from: number,
-  out: RowData,
-): Promise<void> {
-  const startOf = (tensor: string): number => header.dataStart + header.tensors[tensor]!.begin;
-  const { dtype } = column;
-  switch (dtype) {
-    case "F16":
-      return withSlot(async (slot) => {
-        await readFully(handle, slot.bytes.subarray(0, out.length * 2), startOf(name) + from * 2, path);
-        widenHalves(slot, out as Float32Array);
-      });
-    case "Q8":
-      return withSlot(async (slot) => {
-        const dim = vectorSize(column);
-        const scales = slot.scales.subarray(0, (out.length / dim) * 8);
-        await Promise.all([
-          readFully(handle, slot.bytes.subarray(0, out.length), startOf(name) + from, path),
-          readFully(handle, scales, startOf(scaleTensor(name)) + (from / dim) * 8, path),
-        ]);
-        widenVectors(slot, dim, out as Float32Array);
-      });
-    case "F32":
-    case "U8":
-    case "I32": {
-      const bytes = new Uint8Array(out.buffer, out.byteOffset, out.byteLength);
-      return readFully(handle, bytes, startOf(name) + from * out.BYTES_PER_ELEMENT, path);
-    }
-    default:
-      throw new Error(`dtype ${dtype satisfies never}`);
-  }
 }
