@@ -1,6 +1,6 @@
 import { DataError, ShapeError } from "../../data/errors.js";
 import { randomStream } from "../../data/random.js";
-import type { RowStore } from "../../data/row-store.js";
+import type { RowData, RowStore } from "../../data/row-store.js";
 import { batchIndices } from "../../data/shuffle.js";
 import { drawLatents, type LatentScaling } from "../../features/autoencoder/latent-scaling.js";
 import type { HostTensors } from "../compile/compile.js";
@@ -40,10 +40,11 @@ export interface BatchSource {
  * which variant of them, labels dropped or not, latents, noise and times. Each choice has its own random stream (`train/flip`,
  * `train/latent`, `train/label-drop`, `train/noise`, `train/time`), and none depends on the target: arms of one experiment share them all.
  *
+ * @param targetMemory where the target is written, and stays until the step is done: memory of a batch before. @default new memory
  * @returns the inputs of `trainStep`, channels first: pixels as u8/127.5 − 1, or latents drawn anew from their moments, scaled.
  * @throws {DataError} a label that the model has not.
  */
-export async function readBatch(source: BatchSource, step: number): Promise<HostTensors> {
+export async function readBatch(source: BatchSource, step: number, targetMemory?: RowData): Promise<HostTensors> {
   const { images, latents, features, dim, sourceLength, variants, seed, model, options } = source;
   const { batch: B, labelDropout, betas, learningRate, precision } = options;
   const { channels: C, sizePx: S, classes } = model;
@@ -58,7 +59,7 @@ export async function readBatch(source: BatchSource, step: number): Promise<Host
   const [data, labels, target] = await Promise.all([
     images.read(latents === undefined ? "image" : "latent", rows),
     images.read("label", rows),
-    features?.read("features", rows),
+    features?.read("features", rows, targetMemory),
   ]);
 
   const dropped = stream("label-drop").uniform(B);

@@ -5,6 +5,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ConfigError, NumericError, UsageError } from "../../data/errors.js";
+import { newRowData } from "../../data/row-shard.js";
 import type { RowStore } from "../../data/row-store.js";
 import type { LatentScaling } from "../../features/autoencoder/latent-scaling.js";
 import type { Device, HostTensors } from "../compile/compile.js";
@@ -186,8 +187,11 @@ const MOST_AHEAD = 8;
  */
 async function walk(o: TrainArmOptions, { compiled, log, source, start, config }: Walk): Promise<number> {
   const { steps, logEvery, checkpointEvery } = o.options;
+  // A batch is read while the one before it is trained on.
+  const column = source.features?.header.columns["features"];
+  const targetMemory = column === undefined ? undefined : [0, 1].map(() => newRowData(column, o.options.batch));
   const prefetch = (step: number): Promise<HostTensors> => {
-    const batch = readBatch(source, step);
+    const batch = readBatch(source, step, targetMemory?.[step % 2]);
     // Awaited one step later; until then a failure must not count as unhandled.
     batch.catch(() => undefined);
     return batch;
