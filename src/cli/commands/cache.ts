@@ -117,7 +117,9 @@ const ACTION: Readonly<Record<(typeof ACTIONS)[number], Action>> = {
       throw new UsageError(`${name} is not finished`, { hint: "run the command that makes it again" });
     }
     const place = path.resolve(context.cwd, out);
-    const upright = plan.meta["flips"] === true ? plan.rows / 2 : plan.rows;
+    // With random crops the variants follow each other: there is no name for them among the tensors.
+    const { flips, variants } = plan.meta;
+    const upright = flips === true && variants === undefined ? plan.rows / 2 : plan.rows;
     const task = openProgress(context, flag(args, "quiet")).task(`export    ${name}`, upright, "rows");
     const dtype = (["F16", "F32"] as const).find((one) => one === args.dtype);
     const onRows = (done: number) => task.update(done);
