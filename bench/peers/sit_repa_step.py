@@ -1,7 +1,7 @@
 """One SiT + REPA training step in PyTorch, as a peer for `descry bench train`.
 
 Written from the papers (SiT arXiv 2401.08740, REPA 2410.06940, iREPA 2512.10794): forward, backward, gradient clipping,
-AdamW, EMA, float32. Protocol: one JSON line of options on the command line; prints "ready", then for every line on
+AdamW, EMA; in float32, or with autocast to float16 and a loss scale ("precision": "mixed"). Protocol: one JSON line of options on the command line; prints "ready", then for every line on
 standard input runs one step and prints its milliseconds, so that the caller can alternate it with its own.
 """
 
@@ -78,7 +78,7 @@ class SiT(nn.Module):
     def forward(self, x, t, y):
         o = self.o
         h = self.embed(x).flatten(2).transpose(1, 2) + self.pos
-        freqs = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32) / 128)
+        freqs = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32, device=t.device) / 128)
         angles = t[:, None] * freqs[None]
         c = self.time(torch.cat([angles.cos(), angles.sin()], dim=-1)) + self.label(y)
         z = None
@@ -102,6 +102,12 @@ def main():
     torch.manual_seed(0)
     torch.set_num_threads(o["threads"])
     device = o.get("device", "cpu")
+    is_mixed = o.get("precision") == "mixed"
+    # As the reference, and as ONNX Runtime's CUDA kernels do.
+    torch.backends.cuda.matmul.allow_tf32 = True
+    torch.backends.cudnn.allow_tf32 = True
+    autocast = torch.autocast(device, dtype=torch.float16, enabled=is_mixed)
+    scaler = torch.amp.GradScaler(device, enabled=is_mixed)
     model = SiT(o).to(device)
     parameters = [p for p in model.parameters() if p.requires_grad]
     ema = copy.deepcopy(model).requires_grad_(False)
@@ -118,14 +124,18 @@ def main():
         t = torch.rand(b, device=device)
         at = t.view(b, 1, 1, 1)
         xt = (1 - at) * x + at * noise
-        v, projected = forward(xt, t, y)
-        loss = ((v - (noise - x)) ** 2).mean()
+        with autocast:
+            v, projected = forward(xt, t, y)
+        loss = ((v.float() - (noise - x)) ** 2).mean()
         if projected is not None:
-            loss = loss - o["coefficient"] * (F.normalize(projected, dim=-1) * F.normalize(z, dim=-1)).sum(-1).mean()
+            cosine = (F.normalize(projected.float(), dim=-1) * F.normalize(z, dim=-1)).sum(-1).mean()
+            loss = loss - o["coefficient"] * cosine
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
+        scaler.step(optimizer)
+        scaler.update()
         with torch.no_grad():
             for average, parameter in zip(ema.parameters(), model.parameters()):
                 average.mul_(0.9999).add_(parameter, alpha=1 - 0.9999)

@@ -40,6 +40,7 @@ async function training(): Promise<() => Promise<void>> {
     emaDecay: 0.9999,
     coefficient: options.coefficient,
     alignDepth: options.alignDepth,
+    precision: options.precision,
     targets:
       projector === undefined
         ? []
@@ -55,6 +56,7 @@ async function training(): Promise<() => Promise<void>> {
     name: "bench",
     device: options.device,
     threads: options.threads,
+    products: options.precision === "mixed" ? "float16" : "float32",
   });
   compiled.setState(initialState(config, 0));
   const tokens = (size / patch) ** 2;
@@ -70,8 +72,7 @@ async function training(): Promise<() => Promise<void>> {
       noise: { data: normal("noise", done, count), shape },
       t: { data: Float32Array.from(randomStream(0, "time", done).uniform(batch)), shape: [batch] },
       learningRate: scalar(1e-4),
-      biasCorrection1: scalar(c1),
-      biasCorrection2: scalar(c2),
+      ...(options.precision === "mixed" ? {} : { biasCorrection1: scalar(c1), biasCorrection2: scalar(c2) }),
       ...(projector === undefined ? {} : { [targetInput(0)]: { data: target, shape: [batch, tokens, dim] } }),
     };
     await compiled.run(inputs);

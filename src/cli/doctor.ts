@@ -67,7 +67,7 @@ function libraries(): Finding {
 /** What a device needs that a fresh install does not bring; the cpu needs nothing. */
 const OPTIONAL: Partial<Record<Device, string>> = {
   webgpu: "a graphics card and, on Linux, its Vulkan driver and libvulkan1",
-  cuda: "an NVIDIA card, CUDA 12, cuDNN 9, and: npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12",
+  cuda: "an NVIDIA card, Linux x64, CUDA 12, cuDNN 9, and: ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node",
   "tfjs-gpu": "CUDA, and: npm install @tensorflow/tfjs-node-gpu",
 };
 

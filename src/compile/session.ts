@@ -41,7 +41,7 @@ export interface SessionOptions {
 const DEVICE_HINT: Partial<Record<NativeDevice, string>> = {
   webgpu:
     "no GPU was found: on Linux it needs a Vulkan driver (libvulkan1 and the card's own); descry doctor shows what is there",
-  cuda: "CUDA 12, cuDNN 9 and ONNX Runtime's CUDA files are needed: npm rebuild onnxruntime-node --onnxruntime-node-install=cuda12",
+  cuda: "Linux x64, CUDA 12, cuDNN 9 and ONNX Runtime's CUDA files are needed: ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node",
 };
 
 /** What a model takes or gives: dimensions are numbers, or names where they vary. */

@@ -31,6 +31,7 @@ export const benchCommand: Command = {
   examples: [
     ["$0 bench train", "whole training steps, turn by turn with PyTorch if it is there"],
     ["$0 bench train --only S/2 --python ~/venv/bin/python", "one case, with this Python's torch"],
+    ['$0 bench train --device cuda --only "B/2, batch 64"', "on a graphics card, in float32 and with mixed precision"],
     ["$0 bench features", "milliseconds an image of 256×256, beside OpenCV, scikit-image and Kornia"],
     ["$0 bench engine", "tracing and opening of the training steps of SiT"],
     [
@@ -95,7 +96,7 @@ export const benchCommand: Command = {
         lines.push(...contestLines(result));
       }
     }
-    if (results.length === 0) throw new UsageError(`no case of "${suite}" is called "${only}"`);
+    if (results.length === 0) throw new UsageError(`no case of "${suite}" on ${device} is called "${only}"`);
     printResult(args, context, { metadata, results }, lines.join("\n"));
     return 0;
   },
@@ -113,7 +114,9 @@ async function contestsOf(suite: "train" | "sample" | "features", setup: Contest
   if (suite === "features") return (await import("../../bench/descriptor-contests.js")).descriptorContests(setup);
   const { BENCH_CASES } = await import("../../bench/model-cases.js");
   const { modelContest } = await import("../../bench/model-contests.js");
-  return BENCH_CASES.filter(({ work }) => work === suite).map((work) => modelContest(work, setup));
+  const isCard = setup.device !== "cpu" && setup.device !== "tfjs-cpu";
+  const cases = BENCH_CASES.filter(({ work, isForCards }) => work === suite && (isCard || isForCards !== true));
+  return cases.map((work) => modelContest(work, setup));
 }
 
 const spread = ({ median, quartiles: [low, high] }: Spread, unit: string): string => {
