@@ -37,7 +37,7 @@ export async function fetchHubFile(wanted: HubFile, options: FetchOptions = {}):
   if (cached !== undefined) return cached;
   if (settings.isOffline) {
     throw new DataError(`${wanted.repo}/${wanted.path}: not in ${settings.cacheFolder}, and HF_HUB_OFFLINE is set`, {
-      hint: `fetch it where there is a network: hf download ${wanted.repo} ${wanted.path}`,
+      hint: `fetch it where there is a network: hf download ${wanted.repo} ${wanted.path}${wanted.revision === undefined ? "" : ` --revision ${wanted.revision}`}`,
     });
   }
   try {

@@ -29,7 +29,17 @@ const PICTURE_FORMATS = ["jpeg", "png", "webp"] as const;
  * @param cwd folder whose disk is measured: runs and caches are written there.
  */
 export async function examine(cwd: string): Promise<Finding[]> {
-  return [node(), machine(), memory(), await disk(cwd), libraries(), ...(await devices()), await pictures(), python()];
+  return [
+    node(),
+    machine(),
+    memory(),
+    await disk(cwd),
+    libraries(),
+    ...(await devices()),
+    await pictures(),
+    encoders(),
+    python(),
+  ];
 }
 
 function node(): Finding {
@@ -105,6 +115,16 @@ async function pictures(): Promise<Finding> {
     const said = error instanceof Error ? error.message.split("\n")[0] : String(error);
     return { what: "pictures", state: "problem", says: `sharp does not load: ${said}` };
   }
+}
+
+/** Which published encoders could be used without a download. */
+function encoders(): Finding {
+  const { encoders: all, cacheFolder } = surveyEncoders();
+  const here = all.filter(({ place }) => place === "own export" || place === "downloaded").map(({ name }) => name);
+  const onHub = all.filter(({ place }) => place === "hub").length;
+  const shown = here.length === 0 ? "" : ` (${here.slice(0, 6).join(", ")}${here.length > 6 ? ", …" : ""})`;
+  const says = `${here.length} of ${all.length} are here${shown}; ${onHub} can be downloaded into ${cacheFolder}: descry targets --encoders`;
+  return { what: "encoders", state: here.length > 0 ? "ok" : "note", says };
 }
 
 function python(): Finding {

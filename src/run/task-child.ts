@@ -3,7 +3,7 @@
  * when its parent is gone, so that no orphan writes into a run that somebody else continues.
  */
 import { unexpectedFileError } from "../../data/atomic.js";
-import { DescryError } from "../../data/errors.js";
+import { packThrown } from "../../data/thrown.js";
 import type { ProgressSink } from "./progress.js";
 import type { TaskMessage, TaskRequest } from "./task-process.js";
 import { doTask, HEEDS_SIGNAL } from "./tasks/index.js";
@@ -53,20 +53,6 @@ process.once("message", (request: TaskRequest) => {
   });
   doTask(request.task, request.input, channelProgress(), stop.signal)
     .then((result) => send({ kind: "result", result }))
-    .catch((thrown: unknown) => {
-      const error = unexpectedFileError(thrown);
-      return send({
-        kind: "error",
-        tag: tagOf(error),
-        message: error instanceof Error ? error.message : String(error),
-        stack: error instanceof Error ? (error.stack ?? "") : "",
-      });
-    })
+    .catch((thrown: unknown) => send({ kind: "error", ...packThrown(unexpectedFileError(thrown)) }))
     .then(() => process.exit(0));
 });
-
-function tagOf(error: unknown): string | null {
-  if (error instanceof DescryError) return error.tag;
-  const tag = (error as { tag?: unknown } | null)?.tag;
-  return typeof tag === "string" ? tag : null;
-}

@@ -5,6 +5,7 @@
 import { fork } from "node:child_process";
 import { builtFile } from "../../data/built-file.js";
 import { DescryError } from "../../data/errors.js";
+import { type Thrown, unpackThrown } from "../../data/thrown.js";
 import type { ProgressSink, TaskProgress } from "./progress.js";
 import type { TaskInputs, TaskName, TaskResults } from "./tasks/index.js";
 
@@ -27,7 +28,7 @@ export type TaskMessage =
   | { readonly kind: "finish"; readonly id: number; readonly summary: string }
   | { readonly kind: "line"; readonly text: string }
   | { readonly kind: "result"; readonly result: unknown }
-  | { readonly kind: "error"; readonly tag: string | null; readonly message: string; readonly stack: string };
+  | ({ readonly kind: "error" } & Thrown);
 
 /** The run was stopped by the user (Ctrl-C): exit code 130. */
 export class Interrupted extends Error {
@@ -91,7 +92,7 @@ export function runTask<N extends TaskName>(
           outcome = () => resolve(message.result as TaskResults[N]);
           break;
         case "error":
-          outcome = () => reject(errorFrom(message));
+          outcome = () => reject(unpackThrown(message));
           break;
       }
     });
@@ -106,13 +107,6 @@ export function runTask<N extends TaskName>(
     });
     child.send({ task, input } satisfies TaskRequest);
   });
-}
-
-function errorFrom(message: Extract<TaskMessage, { kind: "error" }>): Error {
-  if (message.tag !== null) return new DescryError(message.tag, message.message);
-  const error = new Error(message.message);
-  error.stack = message.stack;
-  return error;
 }
 
 function deathOf(task: string, code: number | null, killer: NodeJS.Signals | null, said: string): Error {
