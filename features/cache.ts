@@ -21,7 +21,7 @@ import { finishRowStore, type WriteShardsOptions, writeShards } from "../data/ro
 import { hasCrops, type Variants, variantCount } from "../data/variants.js";
 import type { Device } from "../src/compile/compile.js";
 import type { CacheDtype } from "./cache-dtypes.js";
-import type { Descriptor } from "./descriptor.js";
+import type { Descriptor, DownloadListener } from "./descriptor.js";
 import { FIT_VERSION } from "./fit-descriptor.js";
 import { BATCH, imageBatches } from "./image-batches.js";
 import { loadDescriptor } from "./load-descriptor.js";
@@ -49,6 +49,8 @@ export interface PlanTargetsOptions extends PlanOptions {
   readonly grid: number;
   readonly dtype: CacheDtype;
   readonly device?: Device;
+  /** Told of the files that the target needs and does not have. */
+  readonly onDownload?: DownloadListener;
 }
 
 export interface PlanFeaturesOptions extends Omit<PlanTargetsOptions, "targets"> {
@@ -151,12 +153,12 @@ export async function planFeatures({ target, ...options }: PlanFeaturesOptions):
  * @throws {UsageError} an unknown target.
  */
 export async function planTargets(options: PlanTargetsOptions): Promise<CachePlan[]> {
-  const { source, grid, dtype, device } = options;
+  const { source, grid, dtype, device, onDownload } = options;
   const sizePx = grid * PIXELS_PER_TOKEN;
   const rowCount = rowsOf(options);
   const descriptors: Descriptor[] = [];
   for (const target of options.targets) {
-    descriptors.push(await loadDescriptor(parseTarget(target), { ...options, source }));
+    descriptors.push(await loadDescriptor(parseTarget(target), { ...options, source }, onDownload));
   }
   const shared = new TargetRows(descriptors, {
     data: options,

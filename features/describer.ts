@@ -31,8 +31,8 @@ export interface DescriberOptions extends FeatureComputerOptions {
  * Make descriptors ready for many images.
  *
  * On the CPU, tensor programs and libraries run on as many worker threads as there are `threads`, each with a thread of the native
- * runtime for itself: two images at once are done sooner than one by two threads. Encoders in files run on one worker with all
- * threads, so that their weights are in memory once. What was computed elsewhere is read here, and other devices are driven from here.
+ * runtime for itself: two images at once are done sooner than one by two threads. Encoders have a thread of their own; combinations
+ * of them run on one worker with all threads, so that their weights are in memory once. What was computed elsewhere is read here, and other devices are driven from here.
  *
  * @param descriptors loaded.
  * @throws as {@link openFeatureComputer}.
@@ -41,7 +41,9 @@ export async function openDescriber(descriptors: readonly Descriptor[], options:
   const { device = "cpu", threads = 0, usesWorkers = true } = options;
   const all = threads > 0 ? threads : availableParallelism();
   const placeOf = (descriptor: Descriptor): "here" | "one worker" | "workers" => {
-    if (!usesWorkers || device !== "cpu" || descriptor.isStored === true) return "here";
+    if (!usesWorkers || device !== "cpu" || descriptor.isStored === true || descriptor.hasOwnThread === true) {
+      return "here";
+    }
     return descriptor.fingerprint === undefined ? "workers" : "one worker";
   };
   const parts: { indices: number[]; describer: Describer }[] = [];

@@ -18,14 +18,17 @@ interface DescriptorFacts {
   /**
    * Only for descriptors that are in files: the same, with what only the files tell.
    *
-   * @param data what it will describe; absent: any images.
+   * @param data       what it will describe; absent: any images.
+   * @param onDownload told while a file is downloaded.
    * @throws {DataError} a file that cannot be read. @throws {ShapeError} one that does not hold what is wanted.
    */
-  readonly load?: (data?: DescribedData) => Promise<Descriptor>;
+  readonly load?: (data?: DescribedData, onDownload?: DownloadListener) => Promise<Descriptor>;
   /** Only for descriptors that are in files, loaded: SHA-256 (hex) of the files. Part of every cache key. */
   readonly fingerprint?: string;
   /** Found by the row of an image, and not made of its pixels. */
   readonly isStored?: true;
+  /** Runs in a thread of its own: whoever uses it needs none for it. @default false */
+  readonly hasOwnThread?: boolean;
   /** Only for encoders with a class token: the same with α·CLS + (1 − α)·token for each token. */
   readonly mixClassToken?: (alpha: number) => Descriptor;
   /**
@@ -54,6 +57,9 @@ export interface OrientationHistograms {
   /** Which way the angles of the bins rise, as seen in the picture. */
   readonly isClockwise: boolean;
 }
+
+/** Told of a download: bytes there of bytes in all. */
+export type DownloadListener = (file: string, doneBytes: number, totalBytes: number) => void;
 
 /** The images that a descriptor is for. */
 export interface DescribedData extends Partial<Variants> {

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
-import type { DescribedData, Descriptor } from "./descriptor.js";
+import type { DescribedData, Descriptor, DownloadListener } from "./descriptor.js";
 
 /** A descriptor with all that is known of it: itself, or loaded where it is in a file. @throws as its `load`. */
-export const loadDescriptor = async (descriptor: Descriptor, data?: DescribedData): Promise<Descriptor> =>
-  descriptor.load === undefined ? descriptor : descriptor.load(data);
+export const loadDescriptor = async (
+  descriptor: Descriptor,
+  data?: DescribedData,
+  onDownload?: DownloadListener,
+): Promise<Descriptor> => (descriptor.load === undefined ? descriptor : descriptor.load(data, onDownload));
 
 /**
  * A combination whose parts are loaded when it is.
@@ -18,9 +21,9 @@ export function combineLoaded(
   if (parts.every(({ load }) => load === undefined)) return combined;
   return {
     ...combined,
-    async load(data) {
+    async load(data, onDownload) {
       const loaded: Descriptor[] = [];
-      for (const part of parts) loaded.push(await loadDescriptor(part, data));
+      for (const part of parts) loaded.push(await loadDescriptor(part, data, onDownload));
       const hash = createHash("sha256").update(JSON.stringify(loaded.map(({ fingerprint }) => fingerprint ?? null)));
       const isStored = loaded.some((part) => part.isStored === true);
       return { ...combine(loaded), fingerprint: hash.digest("hex"), ...(isStored && { isStored }) };

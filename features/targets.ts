@@ -14,6 +14,7 @@ import { constantFamily, noiseFamily } from "./controls.js";
 import { daisyFamily } from "./daisy.js";
 import { dctFamily } from "./dct.js";
 import type { Descriptor, DescriptorFamily } from "./descriptor.js";
+import { publishedFamilies } from "./encoders/published-family.js";
 import { gaborFamily } from "./gabor.js";
 import { haarFamily } from "./haar.js";
 import { hogFamily } from "./hog.js";
@@ -51,6 +52,8 @@ const FAMILIES: readonly DescriptorFamily[] = [
   encoderFamily,
   storedFamily,
 ];
+
+const ALL_FAMILIES = [...FAMILIES, ...publishedFamilies];
 
 /** Made of other targets: `NAME(TARGET,…)`. */
 const COMBINATIONS: readonly CombinationFamily[] = [
@@ -92,7 +95,7 @@ export function parseTargets(targets: readonly string[], what: string): Descript
 export function splitTargetList(list: string): string[] {
   return splitTargets(
     list,
-    [...FAMILIES, ...COMBINATIONS].map(({ name }) => name),
+    [...ALL_FAMILIES, ...COMBINATIONS].map(({ name }) => name),
   );
 }
 
@@ -137,18 +140,22 @@ function takeOptions(text: string, names: readonly string[]): { list: string; op
 function parseFamily(target: string): Descriptor {
   const colon = target.indexOf(":");
   const name = colon < 0 ? target : target.slice(0, colon);
-  const family = FAMILIES.find((candidate) => candidate.name === name);
+  const family = ALL_FAMILIES.find((candidate) => candidate.name === name);
   if (family !== undefined) return family.parse(colon < 0 ? undefined : target.slice(colon + 1));
   const known = FAMILIES.map((candidate) => candidate.name);
   const combinations = COMBINATIONS.map((candidate) => candidate.name);
-  const nearest = nearestName(name.replace(/\d+$/, ""), [...known, ...combinations]);
+  const encoders = publishedFamilies.map((candidate) => candidate.name);
+  const nearest = nearestName(name.replace(/\d+$/, ""), [...known, ...combinations, ...encoders]);
   const combination = COMBINATIONS.find((candidate) => candidate.name === nearest);
-  throw new UsageError(`unknown target "${target}"; known: ${known.join(", ")}, ${combinations.join("(…), ")}(…)`, {
-    hint:
-      nearest === undefined
-        ? "descry targets lists them"
-        : `did you mean "${combination === undefined ? nearest : combination.targets[0]!.pattern}"?`,
-  });
+  throw new UsageError(
+    `unknown target "${target}"; known: ${known.join(", ")}, ${combinations.join("(…), ")}(…) and ${encoders.length} encoders (descry targets --encoders)`,
+    {
+      hint:
+        nearest === undefined
+          ? "descry targets lists them"
+          : `did you mean "${combination === undefined ? nearest : combination.targets[0]!.pattern}"?`,
+    },
+  );
 }
 
 /** What a model can be aligned to: how its target string looks, what it is, and how many channels it has. */

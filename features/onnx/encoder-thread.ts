@@ -2,7 +2,7 @@
  * @file An encoder in a thread of its own. ONNX Runtime holds up the thread that it is called from until a batch is done; so the next
  * batch is read and decoded meanwhile. The program of the thread: `encoder-worker.ts`.
  */
-import { Worker } from "node:worker_threads";
+import { SHARE_ENV, Worker } from "node:worker_threads";
 import { builtFile } from "../../data/built-file.js";
 import { DescryError } from "../../data/errors.js";
 import { unpackThrown } from "../../data/thrown.js";
@@ -15,7 +15,9 @@ import type { EncoderBatch, EncoderJob, ImageEncoder } from "./image-encoder.js"
  * @throws as `openImageEncoder`. @throws {DescryError} `ProcessError`: the thread ended before it had answered.
  */
 export async function openEncoderThread(job: EncoderJob): Promise<ImageEncoder> {
-  const worker = new Worker(builtFile("features/onnx/encoder-worker.js"), { workerData: job });
+  // The environment is shared because ONNX Runtime's telemetry is switched off there.
+  const script = builtFile("features/onnx/encoder-worker.js");
+  const worker = new Worker(script, { workerData: job, env: SHARE_ENV, execArgv: [] });
   const opened = await answer(worker);
   if (opened.kind !== "opened") throw new Error(`the encoder's thread began with "${opened.kind}"`);
   return {

@@ -62,6 +62,7 @@ function loadedEncoder(target: EncoderTarget, facts: EncoderFacts): OpenedDescri
     dim: layout.dim,
     version: VERSION,
     fingerprint: sha256,
+    hasOwnThread: true,
     summary: parts.join("; "),
     ...(canMix(target) && { mixClassToken: (share) => loadedEncoder({ settings, alpha: share }, facts) }),
     open: (options) => openEncoder(nameOf(target), jobOf(target, options), options),

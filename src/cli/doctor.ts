@@ -5,6 +5,7 @@ import { execFile } from "node:child_process";
 import { statfs } from "node:fs/promises";
 import { promisify } from "node:util";
 import { builtFile } from "../../data/built-file.js";
+import { surveyEncoders } from "../../features/encoders/survey-encoders.js";
 import type { Device } from "../compile/compile.js";
 import { machineFacts, readVersions } from "../run/machine.js";
 

@@ -6,6 +6,7 @@ import path from "node:path";
 import type { Options } from "yargs";
 import { UsageError } from "../../data/errors.js";
 import { SOURCE_FORMS } from "../../data/source-forms.js";
+import { DEVICES, type Device } from "../compile/step.js";
 import { type Override, parseOverride } from "../run/overrides.js";
 import type { ResolvedExperiment } from "../run/resolve-experiment.js";
 import type { Run } from "../run/run-folder.js";
@@ -16,6 +17,16 @@ export const OUTPUT_OPTIONS = {
   json: { type: "boolean", describe: "print the result as one JSON document on stdout" },
   quiet: { type: "boolean", describe: "no progress on stderr" },
 } satisfies Record<string, Options>;
+
+export const DEVICE_OPTION = {
+  type: "string",
+  requiresArg: true,
+  choices: DEVICES,
+  describe: "that computes features (default cpu); encoders run on cpu, webgpu and cuda",
+} satisfies Options;
+
+/** `--device` of commands that compute features. @default "cpu" */
+export const deviceOption = (args: Arguments): Device => (textOption(args, "device") ?? "cpu") as Device;
 
 export const EXPERIMENT_OPTIONS = {
   data: { type: "string", requiresArg: true, describe: `images: ${SOURCE_FORMS.join(", ")}` },

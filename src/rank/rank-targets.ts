@@ -7,12 +7,13 @@ import type { ImageSource } from "../../data/image-source.js";
 import { PIXELS_PER_TOKEN } from "../../features/cache.js";
 import { centreDisc } from "../../features/centre-disc.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
-import type { Descriptor } from "../../features/descriptor.js";
+import type { Descriptor, DownloadListener } from "../../features/descriptor.js";
 import { fitDescriptor } from "../../features/fit-descriptor.js";
 import { loadDescriptor } from "../../features/load-descriptor.js";
 import { openNormalizer } from "../../features/open-normalizer.js";
 import { spatialMetrics } from "../../features/spatial-metrics.js";
 import { parseTargets } from "../../features/targets.js";
+import type { Device } from "../compile/compile.js";
 import { bootstrapMean, type Estimate } from "./bootstrap-mean.js";
 import { type MetricKey, RANK_METRICS } from "./metrics.js";
 
@@ -36,6 +37,10 @@ export interface RankOptions {
   /** After every batch: images done of images of all targets, and the target. */
   onProgress?(done: number, total: number, target: string): void;
   readonly signal?: AbortSignal;
+  /** @default "cpu" */
+  readonly device?: Device;
+  /** Told of files that targets need and do not have. */
+  readonly onDownload?: DownloadListener;
 }
 
 export interface RankRow {
@@ -79,7 +84,7 @@ export async function rankTargets(options: RankOptions): Promise<Ranking> {
   if (!Number.isInteger(grid) || grid < 2) throw new UsageError(`rank: wanted a grid of 2 or more, got ${grid}`);
   if (!(alpha >= 0 && alpha <= 1)) throw new UsageError(`rank: wanted an alpha between 0 and 1, got ${alpha}`);
   const descriptors: Descriptor[] = [];
-  for (const descriptor of parsed) descriptors.push(await loadDescriptor(descriptor, { source }));
+  for (const descriptor of parsed) descriptors.push(await loadDescriptor(descriptor, { source }, options.onDownload));
   const foregrounds = await foregroundsOf(options);
 
   const rows: Omit<RankRow, "rank">[] = [];
@@ -134,11 +139,11 @@ type Values = Record<MetricKey, number[]>;
 async function measure(
   descriptor: Descriptor,
   foregrounds: readonly (Uint8Array | null)[],
-  { source, targets, grid, alpha, onProgress, signal }: RankOptions,
+  { source, targets, grid, alpha, device = "cpu", onProgress, signal }: RankOptions,
   doneBefore: number,
 ): Promise<{ plain: Values; normalized: Values }> {
   const sizePx = grid * PIXELS_PER_TOKEN;
-  const computing = { imageSizePx: sizePx, grid, batch: BATCH };
+  const computing = { imageSizePx: sizePx, grid, batch: BATCH, device };
   const { dim } = descriptor;
   const computer = await openFeatureComputer(await fitDescriptor(descriptor, source, computing), computing);
   try {

@@ -88,6 +88,7 @@ const alignSchema = z.strictObject({
     .enum(CACHE_DTYPES)
     .default("F16")
     .describe("number format of the cached features; U8: bytes, of a cosine of at least 0.999 to every token"),
+  device: z.enum(DEVICES).default("cpu").describe("that computes the features (changes the last digits only)"),
 });
 
 const trainSchema = z.strictObject({
@@ -236,6 +237,7 @@ export const LATER_KEYS = { "data.variants": null, latents: null, "train.precisi
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */
 export const RESULT_NEUTRAL_KEYS = [
+  "align.device",
   "train.threads",
   "train.device",
   "train.logEvery",

@@ -3,7 +3,15 @@ import type { StorePart } from "../../../data/row-plan.js";
 import { CACHE_DTYPES } from "../../../features/cache-dtypes.js";
 import { type Arguments, type Command, flag, textOption, wholeOption } from "../command.js";
 import type { CliContext } from "../context.js";
-import { OUTPUT_OPTIONS, printResult, QUEUE_OPTIONS, RUN_OPTIONS, showPath } from "../experiment-options.js";
+import {
+  DEVICE_OPTION,
+  deviceOption,
+  OUTPUT_OPTIONS,
+  printResult,
+  QUEUE_OPTIONS,
+  RUN_OPTIONS,
+  showPath,
+} from "../experiment-options.js";
 import { openProgress } from "../progress.js";
 import { refuseWithQueue } from "../queue-option.js";
 import { runStep } from "../step-command.js";
@@ -39,6 +47,7 @@ export const featuresCommand: Command = {
     },
     again: { type: "boolean", describe: "write the record of an experiment again although it is there" },
     ...RUN_OPTIONS,
+    device: DEVICE_OPTION,
     ...OUTPUT_OPTIONS,
     ...QUEUE_OPTIONS,
   },
@@ -102,6 +111,7 @@ async function cacheBare(
       count: wholeOption(args, "count", 1) ?? (data === "photos" ? 900 : null),
       flips: flag(args, "flips"),
       skipBad: flag(args, "skip-bad"),
+      device: deviceOption(args),
       dtype: CACHE_DTYPES.find((name) => name === args.dtype) ?? "F16",
       cacheFolder: cache === undefined ? cacheFolderOf(context.cwd) : path.resolve(context.cwd, cache),
       part: part ?? null,

@@ -2,7 +2,7 @@ import path from "node:path";
 import { UsageError } from "../../../data/errors.js";
 import { SOURCE_FORMS } from "../../../data/source-forms.js";
 import { type Command, flag, textOption, wholeOption } from "../command.js";
-import { OUTPUT_OPTIONS, printResult, showPath } from "../experiment-options.js";
+import { DEVICE_OPTION, deviceOption, OUTPUT_OPTIONS, printResult, showPath } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
 
 const METRICS = { lds: "lds", "lds-paper": "ldsPaper", cds: "cds", srss: "srss", rmsc: "rmsc" } as const;
@@ -41,6 +41,7 @@ export const rankCommand: Command = {
         "folder of foreground masks for SRSS: CLASS/name.png for CLASS/name.jpg (default: the disc at the centre)",
     },
     seed: { type: "string", requiresArg: true, describe: "of the choice of images and of the bootstrap (default 0)" },
+    device: DEVICE_OPTION,
     "skip-bad": { type: "boolean", describe: "leave out undecodable images (counted) instead of stopping" },
     out: {
       type: "string",
@@ -79,6 +80,8 @@ export const rankCommand: Command = {
     const { openMasks } = await import("../../rank/open-masks.js");
     const { Interrupted } = await import("../../run/task-process.js");
     const { formatDuration } = await import("../../run/format.js");
+    const { downloadProgress } = await import("../../run/download-progress.js");
+    const device = deviceOption(args);
     const progress = openProgress(context, flag(args, "quiet"));
     const began = performance.now();
     const source = await openImageSource(data, {
@@ -97,6 +100,8 @@ export const rankCommand: Command = {
         alpha,
         by,
         seed,
+        device,
+        onDownload: downloadProgress(progress),
         ...(masks === undefined ? {} : { masks: { folder: masks, load: openMasks(masks, source, grid) } }),
         onProgress: (done, _total, target) => task.update(done, target),
         ...(context.signal === undefined ? {} : { signal: context.signal }),

@@ -9,6 +9,7 @@ import { RANDOM_VGG } from "../../evaluate/network-name.js";
 import { openFeatureNetwork } from "../../evaluate/open-feature-network.js";
 import { writeTargetPictures } from "../../report/target-picture.js";
 import { checkCounts } from "../check-experiment.js";
+import { downloadProgress } from "../download-progress.js";
 import { type CachedStore, type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
 import type { ProgressSink } from "../progress.js";
 import type { Experiment } from "../schema.js";
@@ -54,7 +55,7 @@ export async function featuresTask(
   });
   try {
     const skipped = source.skipped;
-    const autoencoder = await checkBeforehand(experiment, source);
+    const autoencoder = await checkBeforehand(experiment, source, progress);
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
     const common = { source, ...variantsOf(experiment), cacheFolder };
     // In latent space the pixels are for the evaluation only, which looks at the centre crops.
@@ -66,7 +67,8 @@ export async function featuresTask(
       plans["latents"] = await planLatents({ ...common, autoencoder: settings, sizePx, dtype: latents.cacheDtype });
     }
     const targets = targetsOf(experiment.arms);
-    const planned = await planTargets({ ...common, targets, grid: gridOf(experiment), dtype: align.cacheDtype });
+    const { cacheDtype: dtype, device } = align;
+    const planned = await planTargets({ ...common, targets, grid: gridOf(experiment), dtype, device });
     const targetPlans = Object.fromEntries(targets.map((target, i) => [target, planned[i]!]));
     await checkDiskSpace({ ...plans, ...targetPlans }, cacheFolder, progress);
     const caches: Record<string, CacheReport> = {};
@@ -117,12 +119,16 @@ export async function featuresTask(
 const variantsOf = ({ data: { flips, variants }, seed }: Experiment) => ({ flips, variants, seed });
 
 /** What later steps would stumble over, as far as it can be known with the images open: better now than after the training. */
-async function checkBeforehand(experiment: Experiment, source: ImageSource): Promise<AutoencoderFiles | undefined> {
+async function checkBeforehand(
+  experiment: Experiment,
+  source: ImageSource,
+  progress: ProgressSink,
+): Promise<AutoencoderFiles | undefined> {
   const { name, length } = source;
   const origin = { file: experiment.name, locate: () => experiment.name };
   checkCounts(experiment, { count: length, said: `the ${length} images of ${name}` }, origin);
   for (const target of targetsOf(experiment.arms)) {
-    await loadDescriptor(parseTarget(target), { source, ...variantsOf(experiment) });
+    await loadDescriptor(parseTarget(target), { source, ...variantsOf(experiment) }, downloadProgress(progress));
   }
   const { network } = experiment.evaluate;
   if (network !== RANDOM_VGG) await (await openFeatureNetwork(network)).dispose();
@@ -151,6 +157,7 @@ async function drawTargets(
     grid: gridOf(experiment),
     imageIndices: [...firstOfClass.values()],
     outFolder,
+    device: experiment.align.device,
     ...(spatialNorm == null ? {} : { spatialNorm }),
   });
   task.finish(`${targets.join(", ")} on ${firstOfClass.size} images`);

@@ -1,6 +1,8 @@
 import type { StorePart } from "../../../data/row-plan.js";
 import { planTargets } from "../../../features/cache.js";
 import type { CacheDtype } from "../../../features/cache-dtypes.js";
+import type { Device } from "../../compile/compile.js";
+import { downloadProgress } from "../download-progress.js";
 import type { ProgressSink } from "../progress.js";
 import { type CacheReport, cacheTogether } from "./cache-with-progress.js";
 import { checkDiskSpace } from "./check-disk-space.js";
@@ -18,6 +20,7 @@ export interface TargetFeaturesInput {
   readonly skipBad: boolean;
   readonly dtype: CacheDtype;
   readonly cacheFolder: string;
+  readonly device: Device;
   /** null: all of it, in this process alone. */
   readonly part: StorePart | null;
 }
@@ -30,14 +33,15 @@ export interface TargetFeaturesResult {
 
 /** Cache the features of targets for any images, without an experiment. */
 export async function targetFeaturesTask(
-  { data, targets, grid, count, flips, skipBad, dtype, cacheFolder, part }: TargetFeaturesInput,
+  { data, targets, grid, count, flips, skipBad, dtype, cacheFolder, device, part }: TargetFeaturesInput,
   progress: ProgressSink,
 ): Promise<TargetFeaturesResult> {
   const source = await openWithProgress(progress, data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
   try {
     const skipped = source.skipped;
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
-    const planned = await planTargets({ source, targets, grid, flips, dtype, cacheFolder });
+    const onDownload = downloadProgress(progress);
+    const planned = await planTargets({ source, targets, grid, flips, dtype, cacheFolder, device, onDownload });
     const plans = Object.fromEntries(targets.map((target, i) => [target, planned[i]!]));
     await checkDiskSpace(plans, cacheFolder, progress);
     return { targets: await cacheTogether(progress, plans, part ?? undefined), source: source.name, skipped };

@@ -9,6 +9,8 @@ export interface HubServer {
   readonly url: string;
   /** `METHOD /path` and the range that was asked for, in order. */
   readonly requests: string[];
+  /** Of `main`. */
+  commit: string;
   /** Status of every answer, instead of what was asked for. */
   status?: number;
   /** Token without which the answer is 401. */
@@ -24,8 +26,11 @@ export interface HubServer {
   close(): Promise<void>;
 }
 
-/** @param files by path, of the repository `org/model`; those of less than 1000 bytes are no LFS files. */
-export async function openHubServer(files: Readonly<Record<string, Uint8Array>>): Promise<HubServer> {
+/** @param files by path, of one repository; those of less than 1000 bytes are no LFS files. */
+export async function openHubServer(
+  files: Readonly<Record<string, Uint8Array>>,
+  repo = "org/model",
+): Promise<HubServer> {
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => response.destroy(error));
   });
@@ -33,6 +38,7 @@ export async function openHubServer(files: Readonly<Record<string, Uint8Array>>)
   const hub: HubServer = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: [],
+    commit: COMMIT,
     breaks: [],
     close: () =>
       new Promise((resolve) => {
@@ -52,17 +58,17 @@ export async function openHubServer(files: Readonly<Record<string, Uint8Array>>)
     };
     if (hub.status !== undefined) return json(hub.status, { error: "as the test wants it" });
     if (hub.token !== undefined && request.headers.authorization !== `Bearer ${hub.token}`) {
-      return json(401, { error: "Access to model org/model is restricted." });
+      return json(401, { error: `Access to model ${repo} is restricted.` });
     }
-    if (pathname === "/api/models/org/model/revision/main") return json(200, { id: "org/model", sha: COMMIT });
-    if (pathname === `/api/models/org/model/paths-info/${COMMIT}`) {
+    if (pathname === `/api/models/${repo}/revision/main`) return json(200, { id: repo, sha: hub.commit });
+    if (pathname === `/api/models/${repo}/paths-info/${hub.commit}`) {
       const { paths } = JSON.parse(Buffer.concat(body).toString()) as { paths: string[] };
       return json(
         200,
         paths.flatMap((path) => (files[path] === undefined ? [] : [describe(path, files[path])])),
       );
     }
-    const [, path] = new RegExp(`^/org/model/resolve/${COMMIT}/(.+)$`).exec(pathname) ?? [];
+    const [, path] = new RegExp(`^/${repo}/resolve/${hub.commit}/(.+)$`).exec(pathname) ?? [];
     const file = path === undefined ? undefined : files[path];
     if (file === undefined) return json(404, { error: "not here" });
     return sendFile(file, request, response);
