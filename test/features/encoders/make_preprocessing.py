@@ -81,7 +81,7 @@ ENCODERS = {
 SAMPLES = 20
 cases = []
 for name, (base, preprocess) in ENCODERS.items():
-    for image_px in (96, 256, 512):
+    for image_px in (96, 256, 384, 512):
         y, x = torch.meshgrid(torch.arange(image_px), torch.arange(image_px), indexing="ij")
         planes = [(37 * y * y + 91 * x + 13 * x * y + 50 * c + 7 * (x // 8) * (y // 4)) % 256 for c in range(3)]
         image = torch.stack(planes)[None].to(torch.uint8)

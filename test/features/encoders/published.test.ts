@@ -11,7 +11,7 @@ import { surveyEncoders } from "../../../features/encoders/survey-encoders.js";
 import { loadDescriptor } from "../../../features/load-descriptor.js";
 import { parseTarget, splitTargetList } from "../../../features/targets.js";
 import { runCli } from "../../cli/run-cli.js";
-import { COMMIT, type HubServer, openHubServer } from "../hub/hub-server.js";
+import { COMMIT, type HubServer, openHubServer, sha256 } from "../hub/hub-server.js";
 
 const { onnx } = onnxProto;
 
@@ -62,6 +62,58 @@ function patchMeans({ side, patch, dim }: { side: number; patch: number; dim: nu
       output: [port("last_hidden_state", ["n", 1 + tokens, dim])],
     },
   }).finish();
+}
+
+/** `pixel_values` [n,3,224,224] → `last_hidden_state` [n,261,768], 0…767 in every token; those numbers are in `model.onnx_data`. */
+function withWeightsBeside(): [model: Uint8Array, weights: Uint8Array] {
+  const { FLOAT, INT64 } = onnx.TensorProto.DataType;
+  const port = (name: string, sides: (number | string)[]) => {
+    const dim = sides.map((one) => (typeof one === "number" ? { dimValue: one } : { dimParam: one }));
+    return { name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } };
+  };
+  const weights = new Uint8Array(Float32Array.from({ length: 768 }, (_, i) => i).buffer);
+  const column = new Uint8Array(new BigInt64Array([-1n, 1n, 1n]).buffer);
+  const expanded = new Uint8Array(new BigInt64Array([1n, 261n, 768n]).buffer);
+  const model = onnx.ModelProto.encode({
+    irVersion: 8,
+    opsetImport: [{ domain: "", version: 17 }],
+    graph: {
+      name: "weights beside",
+      initializer: [
+        { name: "column", dataType: INT64, dims: [3], rawData: column },
+        { name: "expanded", dataType: INT64, dims: [3], rawData: expanded },
+        {
+          name: "numbers",
+          dataType: FLOAT,
+          dims: [1, 1, 768],
+          dataLocation: onnx.TensorProto.DataLocation.EXTERNAL,
+          externalData: [
+            { key: "location", value: "model.onnx_data" },
+            { key: "offset", value: "0" },
+            { key: "length", value: String(weights.length) },
+          ],
+        },
+      ],
+      node: [
+        {
+          opType: "ReduceMax",
+          input: ["pixel_values"],
+          output: ["most"],
+          attribute: [
+            { name: "axes", type: onnx.AttributeProto.AttributeType.INTS, ints: [1, 2, 3] },
+            { name: "keepdims", type: onnx.AttributeProto.AttributeType.INT, i: 0 },
+          ],
+        },
+        { opType: "Sub", input: ["most", "most"], output: ["zeros"] },
+        { opType: "Reshape", input: ["zeros", "column"], output: ["zeros3"] },
+        { opType: "Add", input: ["zeros3", "numbers"], output: ["one"] },
+        { opType: "Expand", input: ["one", "expanded"], output: ["last_hidden_state"] },
+      ],
+      input: [port("pixel_values", ["n", 3, 224, 224])],
+      output: [port("last_hidden_state", ["n", 261, 768])],
+    },
+  }).finish();
+  return [model, weights];
 }
 
 const KEPT = ["HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_CACHE", "HF_TOKEN", "DESCRY_ENCODERS"] as const;
@@ -210,6 +262,24 @@ describe("an export of the hub", () => {
     expect((await loadDescriptor(target)).fingerprint).toBe(descriptor.fingerprint);
     const found = surveyEncoders().encoders.find(({ name }) => name === "dinov2-vit-l");
     expect(found).toMatchObject({ place: "downloaded", from: "onnx-community/dinov2-large" });
+  });
+
+  test("comes with the file that has its weights, and opens through the links of the cache", async () => {
+    const [model, weights] = withWeightsBeside();
+    hub = await openHubServer(
+      { "onnx/model.onnx": model, "onnx/model.onnx_data": weights },
+      "onnx-community/dinov2-with-registers-base",
+    );
+    process.env["HF_ENDPOINT"] = hub.url;
+    const descriptor = await loadDescriptor(parseTarget("dinov2reg-vit-b"));
+    const written = JSON.parse(readFileSync(lock(), "utf8"))["dinov2reg-vit-b"];
+    expect(Object.keys(written.files)).toEqual(["onnx/model.onnx", "onnx/model.onnx_data"]);
+    expect(written.files["onnx/model.onnx_data"]).toBe(sha256(weights));
+    const computer = await openFeatureComputer(descriptor, { imageSizePx: 256, grid: 16, batch: 1 });
+    const tokens = await computer.compute(new Uint8Array(256 * 256 * 3).fill(255), 1);
+    await computer.dispose();
+    expect(tokens).toHaveLength(256 * 768);
+    expect(tokens[767]).toBeCloseTo(767, 3); // the weights are 0, 1, …, 767 for every token
   });
 
   test("that is not what was written down is refused", async () => {
