@@ -14,8 +14,8 @@ import {
 } from "bullmq";
 import { unexpectedFileError } from "../../data/atomic.js";
 import { lockFolder } from "../../data/folder-lock.js";
-import { doJobs } from "../run/do-jobs.js";
-import { type Job, planJobs } from "../run/plan.js";
+import { doJobs, shareOf } from "../run/do-jobs.js";
+import { planJobs } from "../run/plan.js";
 import type { ProgressSink } from "../run/progress.js";
 import { Interrupted } from "../run/task-process.js";
 import { checkRedis } from "./check-redis.js";
@@ -142,12 +142,6 @@ async function doJob(
     if (tag === "ProcessError") throw new Error(said);
     throw new UnrecoverableError(said);
   }
-}
-
-/** Who else may work on the run meanwhile: jobs of other arms, other parts. */
-function shareOf({ step, arm, part }: Job): string {
-  if (step === "features") return part === null ? "features" : `${part.index}-of-${part.count}`;
-  return `arm-${arm}`;
 }
 
 const toldBusy = new Set<string>();

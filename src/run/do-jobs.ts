@@ -20,3 +20,9 @@ export function doJobs(jobs: readonly Job[], options: Omit<StepOptions, "arms">)
   if (step === "features") return featuresStep(run, part === null ? options : { ...options, part });
   return ARM_STEPS[step](run, { ...options, arms: jobs.map(({ arm }) => arm!) });
 }
+
+/** The share of the run's lock that a job is done under: others may do other jobs meanwhile, of other arms and other parts. */
+export function shareOf({ step, arm, part }: Pick<Job, "step" | "arm" | "part">): string {
+  if (step === "features") return part === null ? "features" : `${part.index}-of-${part.count}`;
+  return `arm-${arm}`;
+}

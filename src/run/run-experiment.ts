@@ -1,7 +1,7 @@
 /** @file The whole way of an experiment in this process, from images to a report; what is done is skipped. */
-import { lockFolder } from "../../data/folder-lock.js";
-import { doJobs } from "./do-jobs.js";
-import { JOB_STEPS, planJobs } from "./plan.js";
+import { type FolderLock, lockFolder } from "../../data/folder-lock.js";
+import { doJobs, shareOf } from "./do-jobs.js";
+import { JOB_STEPS, type Job, planJobs } from "./plan.js";
 import type { Run } from "./run-folder.js";
 import { reportStep } from "./steps/report.js";
 import type { StepOptions, StepOutcome } from "./steps/step.js";
@@ -26,13 +26,13 @@ export async function runExperiment(
   options: StepOptions,
   steps: readonly StepName[] = STEPS,
 ): Promise<RunOutcome> {
-  const { part } = options;
-  const lock = await lockFolder(run.folder, part === undefined ? {} : { share: `${part.index}-of-${part.count}` });
+  const { arms, ...others } = options;
+  const wanted = JOB_STEPS.filter((step) => steps.includes(step));
+  const jobs = planJobs(run, { steps: wanted, arms });
+  const locks: FolderLock[] = [];
   try {
+    for (const share of sharesOf(jobs, options, steps)) locks.push(await lockFolder(run.folder, share));
     const outcome: Partial<Record<StepName, readonly StepOutcome[]>> = {};
-    const wanted = JOB_STEPS.filter((step) => steps.includes(step));
-    const jobs = planJobs(run, { steps: wanted, arms: options.arms });
-    const { arms: _, ...others } = options;
     for (const step of wanted) {
       const together = jobs.filter((job) => job.step === step);
       outcome[step] = await doJobs(together, others);
@@ -40,6 +40,17 @@ export async function runExperiment(
     if (steps.includes("report")) outcome.report = await reportStep(run, options);
     return outcome;
   } finally {
-    await lock.release();
+    for (const lock of locks) await lock.release();
   }
+}
+
+/** What of the run nobody else may work on meanwhile: all of it, or the part or the arms that were asked for. */
+function sharesOf(
+  jobs: readonly Job[],
+  { arms, part }: StepOptions,
+  steps: readonly StepName[],
+): { readonly share?: string }[] {
+  if (part !== undefined) return [{ share: shareOf({ step: "features", arm: null, part }) }];
+  if (arms === undefined || steps.includes("features") || steps.includes("report")) return [{}];
+  return [...new Set(jobs.map(shareOf))].map((share) => ({ share }));
 }

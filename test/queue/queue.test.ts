@@ -104,7 +104,7 @@ describe.skipIf(whyNoRedis !== "")(`workers of a queue ${whyNoRedis}`, () => {
       await until(() => {
         for (const run of existsSync(path.join(shared, "runs")) ? runsOf(shared) : []) {
           for (const arm of ARMS) {
-            const lock = path.join(run, `arm-${arm}.lock`);
+            const lock = path.join(run, `writing-arm-${arm}.lock`);
             const folder = path.join(run, "arms", arm);
             const names = existsSync(lock) && existsSync(folder) ? readdirSync(folder) : [];
             if (!names.some((name) => /^checkpoint-00000(04|08|12)/.test(name))) continue;
