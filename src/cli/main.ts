@@ -12,6 +12,7 @@ import { Interrupted } from "../run/task-process.js";
 import type { Command } from "./command.js";
 import { COMMANDS } from "./commands/index.js";
 import type { CliContext } from "./context.js";
+import { stopProgress } from "./progress.js";
 
 const GLOBAL_OPTIONS = ["help", "version"];
 
@@ -25,7 +26,10 @@ export async function main(argv: readonly string[], context: CliContext): Promis
   try {
     return await dispatch(argv, context);
   } catch (error) {
+    stopProgress();
     return reportError(unexpectedFileError(error), context);
+  } finally {
+    stopProgress();
   }
 }
 

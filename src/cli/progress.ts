@@ -1,8 +1,8 @@
 /**
- * @file Progress for people: a bar with rate and time left on a terminal, a plain line every few seconds otherwise, nothing
- * when asked to be quiet. Always on the error stream, so that results can be piped.
+ * @file Progress for people: a bar with rate and time left for each task on a terminal, a plain line every few seconds otherwise,
+ * nothing when asked to be quiet. Always on the error stream, so that results can be piped.
  */
-import { Presets, SingleBar } from "cli-progress";
+import { MultiBar, Presets } from "cli-progress";
 import { formatDuration } from "../run/format.js";
 import type { ProgressSink, TaskProgress } from "../run/progress.js";
 import { SILENT } from "../run/progress.js";
@@ -25,14 +25,29 @@ export function formatRate(done: number, seconds: number, unit: string): string 
   return `${rate >= 100 ? rate.toFixed(0) : rate.toPrecision(2)} ${unit}/s`;
 }
 
+/** The bars on the terminal, while there are any. */
+let bars: MultiBar | undefined;
+
+/** Take the bars from the terminal, also of tasks that will not finish: they would keep the process alive. */
+export function stopProgress(): void {
+  bars?.stop();
+  bars = undefined;
+}
+
 function barProgress(stream: NodeJS.WritableStream): ProgressSink {
+  let open = 0;
+  /** Above the bars. */
+  const write = (text: string) => {
+    if (bars === undefined) stream.write(`${text}\n`);
+    else bars.log(`${text}\n`);
+  };
   return {
     task(label, total, unit) {
       const name = label.padEnd(LABEL_WIDTH);
-      const bar = new SingleBar(
+      bars ??= new MultiBar(
         {
           stream,
-          format: `${name} {bar} {value}/{total} ${unit}  {rate}  {left}  {note}`,
+          format: "{name} {bar} {value}/{total} {unit}  {rate}  {left}  {note}",
           hideCursor: true,
           clearOnComplete: true,
           stopOnComplete: false,
@@ -42,20 +57,20 @@ function barProgress(stream: NodeJS.WritableStream): ProgressSink {
         Presets.shades_classic,
       );
       const clock = openClock();
-      bar.start(total, 0, { rate: "", left: "", note: "" });
+      const bar = bars.create(total, 0, { name, unit, rate: "", left: "", note: "" });
+      open++;
       return {
         update(done, note = "") {
           bar.update(done, { ...clock.read(done, total, unit), note });
         },
         finish(summary) {
-          bar.stop();
-          stream.write(`${name} ${summary}\n`);
+          write(`${name} ${summary}`);
+          bars?.remove(bar); // draws once more, what is written included
+          if (--open === 0) stopProgress();
         },
       };
     },
-    line(text) {
-      stream.write(`${text}\n`);
-    },
+    line: write,
   };
 }
 
