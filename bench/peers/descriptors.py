@@ -4,6 +4,8 @@ Arguments: what to compute, how many 256×256 images a turn, how many threads. P
 every line on standard input describes the images and prints the milliseconds; at the end its peak resident size.
 """
 
+import ctypes
+import ctypes.util
 import resource
 import sys
 import time
@@ -21,6 +23,53 @@ def opencv_sift(threads):
     centres = [(SIZE // GRID) * (i + 0.5) for i in range(GRID)]
     points = [cv2.KeyPoint(float(x), float(y), SIZE / GRID, 0.0) for y in centres for x in centres]
     return cv2.__version__, lambda image: sift.compute(image, points)[1]
+
+
+def vlfeat():
+    """Debian's libvlfeat1, or any other build of VLFeat's C library."""
+    path = ctypes.util.find_library("vl")
+    if path is None:
+        sys.exit("ImportError: VLFeat's C library, libvl, is not installed")
+    library = ctypes.CDLL(path)
+    library.vl_get_version_string.restype = ctypes.c_char_p
+    return library, library.vl_get_version_string().decode()
+
+
+def luma(image):
+    return np.ascontiguousarray(image @ np.array([0.299, 0.587, 0.114], np.float32) / 255, np.float32)
+
+
+def vlfeat_sift():
+    """Flat windows, every 16 pixels, bins of 8 pixels."""
+    library, version = vlfeat()
+    library.vl_dsift_new_basic.restype = ctypes.c_void_p
+    sift = ctypes.c_void_p(library.vl_dsift_new_basic(SIZE, SIZE, SIZE // GRID, SIZE // GRID // 2))
+    # VlDsiftFilter.useFlatWindow, after thirteen numbers: its setter is an inline function.
+    ctypes.c_int.from_address(sift.value + 13 * 4).value = 1
+    library._vl_dsift_update_buffers(sift)
+
+    def describe(image):
+        gray = luma(image)
+        library.vl_dsift_process(sift, gray.ctypes.data_as(ctypes.c_void_p))
+
+    return version, describe
+
+
+def vlfeat_hog(orientations, cell):
+    library, version = vlfeat()
+    library.vl_hog_new.restype = ctypes.c_void_p
+    size = ctypes.c_uint64
+    hog = ctypes.c_void_p(library.vl_hog_new(0, size(orientations), 0))  # Dalal and Triggs
+    features = np.empty(((SIZE // cell) ** 2, 4 * orientations), np.float32)
+
+    def describe(image):
+        gray = luma(image)
+        pointer = gray.ctypes.data_as(ctypes.c_void_p)
+        library.vl_hog_put_image(hog, pointer, size(SIZE), size(SIZE), size(1), size(cell))
+        library.vl_hog_extract(hog, features.ctypes.data_as(ctypes.c_void_p))
+        return features
+
+    return version, describe
 
 
 def skimage_hog(orientations, cell, block):
@@ -68,6 +117,10 @@ def main():
     name, numbers = call[0], [int(value) for value in call[1:]]
     if name == "opencv-sift":
         version, describe = opencv_sift(threads)
+    elif name == "vlfeat-sift":
+        version, describe = vlfeat_sift()
+    elif name == "vlfeat-hog":
+        version, describe = vlfeat_hog(*numbers)
     elif name == "skimage-hog":
         version, describe = skimage_hog(*numbers)
     elif name == "kornia-oriented":

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import type tf from "@tensorflow/tfjs";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../data/errors.js";
@@ -111,6 +112,24 @@ describe("sift:oriented", () => {
 });
 
 describe("sift:vlfeat", () => {
+  test("equals VLFeat's own library, whose angles and square roots are approximate", async () => {
+    const numbers = JSON.parse(readFileSync(new URL("vlfeat-numbers.json", import.meta.url), "utf8"));
+    const image = picture(64, 64, (y, x) =>
+      Math.floor(128 + 70 * Math.sin(x / 5 + y / 9) + 50 * Math.cos((x * y) / 150)),
+    );
+    for (const [target, want] of [
+      ["sift:vlfeat", numbers.gaussian],
+      ["sift:vlfeat,flat", numbers.flat],
+    ] as const) {
+      const all = await describePictures(parseTarget(target), [image], [4, 4]);
+      // VLFeat has no frames that reach beyond the image: the four cells in the middle.
+      const inner = [5, 6, 9, 10].flatMap((token) => [...all.subarray(token * 128, (token + 1) * 128)]);
+      expect(want.length).toBe(inner.length);
+      expect(maxDifference(Float32Array.from(inner), want), target).toBeLessThan(0.01);
+      for (const cosine of cosines(inner, want, 128)) expect(cosine, target).toBeGreaterThan(0.9998);
+    }
+  });
+
   test.each([
     ["sift:vlfeat", { isFlat: false }],
     ["sift:vlfeat,flat", { isFlat: true }],

@@ -32,7 +32,7 @@ export const benchCommand: Command = {
     ["$0 bench train", "whole training steps, turn by turn with PyTorch if it is there"],
     ["$0 bench train --only S/2 --python ~/venv/bin/python", "one case, with this Python's torch"],
     ['$0 bench train --device cuda --only "B/2, batch 64"', "on a graphics card, in float32 and with mixed precision"],
-    ["$0 bench features", "milliseconds an image of 256×256, beside OpenCV, scikit-image and Kornia"],
+    ["$0 bench features", "milliseconds an image of 256×256, beside OpenCV, VLFeat, scikit-image and Kornia"],
     ["$0 bench engine", "tracing and opening of the training steps of SiT"],
     [
       "$0 bench cache --rows 8192",
