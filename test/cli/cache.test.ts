@@ -231,9 +231,13 @@ describe("descry cache export", () => {
       "F32",
       "--json",
     ];
-    const before = JSON.parse((await runCli([...common, "--target", "hog"], project)).stdout);
+    const cached = async (target: string): Promise<{ folder: string }> => {
+      const { stdout } = await runCli([...common, "--target", target], project);
+      return Object.values(JSON.parse(stdout).targets)[0] as { folder: string };
+    };
+    const before = await cached("hog");
     expect((await cache("export", before.folder, "--out", "hog")).code).toBe(0);
-    const after = JSON.parse((await runCli([...common, "--target", "features:hog"], project)).stdout);
+    const after = await cached("features:hog");
     const [a, b] = [await openRowStore(before.folder), await openRowStore(after.folder)];
     const rows = Array.from({ length: 18 }, (_, i) => i);
     expect(await b.read("features", rows)).toEqual(await a.read("features", rows));
