@@ -53,13 +53,17 @@ export function openReference(reference: Reference, seed: number): ReferencePool
   };
 }
 
+/** The images of a source in the order in which they are taken: first the reference, then those that are measured like samples. */
+export const referenceOrder = (length: number, seed: number): Uint32Array =>
+  randomStream(seed, "evaluate/reference", 0).permutation(length);
+
 function sourcePool({ source, sizePx, count = source.length }: Extract<Reference, { source: unknown }>, seed: number) {
   if (count < 2 || count > source.length) {
     throw new DataError(`reference: wants ${count} images, ${source.name} has ${source.length}`, {
       hint: count < 2 ? "a reference needs at least 2" : "lower evaluate.referenceCount",
     });
   }
-  const order = randomStream(seed, "evaluate/reference", 0).permutation(source.length);
+  const order = referenceOrder(source.length, seed);
   const load = async (what: string, rows: Uint32Array): Promise<ImageBatch> => {
     const bytes = sizePx * sizePx * 3;
     const images = new Uint8Array(rows.length * bytes);

@@ -47,7 +47,7 @@ export interface FeaturesRecord {
   };
   /** Tokens a side. */
   readonly grid: number;
-  /** Pixels. In latent space only the centre crops, for the evaluation. */
+  /** Pixels. In latent space only the centre crops that the evaluation may ask for, see `comparedImages`. */
   readonly images: CachedStore;
   /** In latent space only. */
   readonly latents?: LatentsRecord;

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { readNpz } from "../../data/npz.js";
+import { randomStream } from "../../data/random.js";
 import { openRowStore } from "../../data/row-store.js";
 import { tinyLatentDecoder, writeTinyAutoencoder } from "../features/tiny-autoencoder.js";
 import { ROOT, temporaryFolder } from "./run-cli.js";
@@ -18,7 +19,7 @@ latents: { autoencoder: "${autoencoder}", scale: data }
 align: { depth: 1, projectorWidth: 16 }
 train: { steps: 3, batch: 4, checkpointEvery: 1, threads: 1 }
 sample: { steps: 2, count: 8, batch: 3 }
-evaluate: { inceptionSplits: 2 }
+evaluate: { inceptionSplits: 2, referenceCount: 6 }
 arms:
   - { name: control }
   - { name: aligned, target: sift, projector: conv, spatialNorm: 0.6 }
@@ -70,7 +71,9 @@ describe("the pipeline in latent space", () => {
       for (let at = 0; at < 48; at++) expect(data[at]).toBe(data[48 + at]);
       const record = readJson(run, "arms", arm, "samples.json");
       expect(record.decoder.autoencoder).toMatch(/^onnx:encoder\.onnx#moments\?decoder=decoder\.onnx&/);
-      expect(readJson(run, "arms", arm, "evaluation.json").metrics.frechet_distance).toBeGreaterThan(0);
+      const { metrics, floor } = readJson(run, "arms", arm, "evaluation.json");
+      expect(metrics.frechet_distance).toBeGreaterThan(0);
+      expect(floor.frechet_distance).toBeGreaterThan(0);
     }
     const report = readFileSync(path.join(run, "report.html"), "utf8");
     const { latents } = readJson(run, "features.json");
@@ -83,10 +86,15 @@ describe("the pipeline in latent space", () => {
   test("cached are the moments of every variant; of the pixels only what the evaluation needs", async () => {
     const { latents, images, grid } = readJson(runFolder(project), "features.json");
     expect(grid).toBe(4);
-    const [moments, pixels] = [await openRowStore(latents.folder), await openRowStore(images.folder)];
-    expect([moments.header.rows, pixels.header.rows]).toEqual([54, 18]);
+    const [moments, pixels] = [
+      await openRowStore(path.resolve(project, latents.folder)),
+      await openRowStore(path.resolve(project, images.folder)),
+    ];
+    expect([moments.header.rows, pixels.header.rows]).toEqual([54, 14]); // 6 of the reference, and as many others as samples
     expect(moments.header.columns["latent"]).toEqual({ dtype: "F16", shape: [6, 8, 8] });
-    const [latent, image] = [await moments.read("latent", [5]), await pixels.read("image", [5])];
+    const seed = readJson(runFolder(project), "experiment.json").experiment.seed;
+    const compared = randomStream(seed, "evaluate/reference", 0).permutation(18).slice(0, 14).sort();
+    const [latent, image] = [await moments.read("latent", [compared[5]!]), await pixels.read("image", [5])];
     // Place (0, 0) of the red channel: the mean of four pixels; half precision keeps three digits.
     const mean = [0, 3, 48, 51].reduce((sum, at) => sum + image[at]! / 127.5 - 1, 0) / 4;
     expect(latent[0]).toBeCloseTo(mean, 2);
@@ -97,7 +105,7 @@ describe("the pipeline in latent space", () => {
   test("scale: data makes the latents standard", async () => {
     const { latents } = readJson(runFolder(project), "features.json");
     expect(latents.scale).toHaveLength(3);
-    const store = await openRowStore(latents.folder);
+    const store = await openRowStore(path.resolve(project, latents.folder));
     const values = await store.read(
       "latent",
       Array.from({ length: 54 }, (_, row) => row),

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { DataError } from "../../../data/errors.js";
 import { type EvaluationProgress, openEvaluator } from "../../evaluate/evaluate-samples.js";
 import type { SampleRecord } from "../../sample/sample-arm.js";
+import { comparedImages } from "../compared-images.js";
 import { readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
 import type { ProgressSink, TaskProgress } from "../progress.js";
@@ -22,7 +23,9 @@ export async function evaluateTask(
   progress: ProgressSink,
 ): Promise<null> {
   const { data, evaluate, seed, train } = experiment;
-  const source = await openCachedSource(await readFeaturesRecord(runFolder), data.sizePx);
+  const record = await readFeaturesRecord(runFolder);
+  const cached = record.latents === undefined ? undefined : comparedImages(experiment, record.source.length);
+  const source = await openCachedSource(record, data.sizePx, cached);
   const count = evaluate.referenceCount ?? source.length;
   const referenceTask = progress.task(taskLabel("evaluate", "reference"), count, "images");
   const began = performance.now();

@@ -1,6 +1,7 @@
 import path from "node:path";
 import type { ImageSource } from "../../../data/image-source.js";
 import type { StorePart } from "../../../data/row-plan.js";
+import { subsetSource } from "../../../data/subset-source.js";
 import { planLatents } from "../../../features/autoencoder/cache-latents.js";
 import { type CachePlan, planImages, planTargets } from "../../../features/cache.js";
 import { loadDescriptor } from "../../../features/load-descriptor.js";
@@ -9,6 +10,7 @@ import { RANDOM_VGG } from "../../evaluate/network-name.js";
 import { openFeatureNetwork } from "../../evaluate/open-feature-network.js";
 import { writeTargetPictures } from "../../report/target-picture.js";
 import { checkCounts } from "../check-experiment.js";
+import { comparedImages } from "../compared-images.js";
 import { downloadProgress } from "../download-progress.js";
 import { type CachedStore, type FeaturesRecord, writeFeaturesRecord } from "../features-record.js";
 import type { ProgressSink } from "../progress.js";
@@ -58,8 +60,9 @@ export async function featuresTask(
     const autoencoder = await checkBeforehand(experiment, source, progress);
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
     const common = { source, ...variantsOf(experiment), cacheFolder };
-    // In latent space the pixels are for the evaluation only, which looks at the centre crops.
-    const pixels = latents == null ? common : { source, flips: false, cacheFolder };
+    // In latent space the pixels are for the evaluation only, which looks at the centre crops of some of them.
+    const compared = () => subsetSource(source, comparedImages(experiment, source.length));
+    const pixels = latents == null ? common : { source: compared(), flips: false, cacheFolder };
     const plans: Record<string, CachePlan> = { images: planImages({ ...pixels, sizePx: data.sizePx }) };
     if (latents != null && autoencoder !== undefined) {
       const { sizePx } = data;
