@@ -92,6 +92,11 @@ async function tryDevice(device: Device): Promise<Finding> {
       : { what, state: "problem", says: `a 2×2 product came out ${stdout}` };
   } catch (error) {
     const needs = OPTIONAL[device];
+    // Half installed, such as a package without its CUDA libraries: what is missing is the news.
+    const half = /^\w*Error: .*(is installed, but does not load: .*)$/m.exec(
+      String((error as { stderr?: string }).stderr),
+    )?.[1];
+    if (half !== undefined) return { what, state: "note", says: `not available: its package ${half}` };
     if (needs !== undefined) return { what, state: "note", says: `not available; wanted: ${needs}` };
     const lines = String((error as { stderr?: string }).stderr ?? error).split("\n");
     const said = lines.find((line) => /Error\b/.test(line)) ?? lines[0];

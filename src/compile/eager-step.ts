@@ -108,14 +108,24 @@ async function loadGpuBackend(name: string): Promise<void> {
     await import(/* @vite-ignore */ GPU_PACKAGE);
   } catch (cause) {
     const said = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!;
-    throw new DeviceError(
-      `${name}: device "tfjs-gpu" needs the package ${GPU_PACKAGE} and CUDA; install it with: npm install ${GPU_PACKAGE} (${said})`,
-      cause,
-    );
+    const isAbsent = (cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && said.includes(GPU_PACKAGE);
+    const what = isAbsent
+      ? `needs the package ${GPU_PACKAGE} and CUDA; install it with: npm install ${GPU_PACKAGE}`
+      : `is not available: ${GPU_PACKAGE} is installed, but does not load: ${said}`;
+    throw new DeviceError(`${name}: device "tfjs-gpu" ${what}`, cause);
   }
-  if (tf.findBackend("tensorflow") === null) {
+  const backend = tf.findBackend("tensorflow") as { isUsingGpuDevice?: boolean } | null;
+  if (backend === null) {
     throw new DeviceError(
       `${name}: ${GPU_PACKAGE} brought its own copy of TensorFlow.js; install the same version of both`,
+    );
+  }
+  // Its TensorFlow looks for CUDA only when it is loaded, and without it would go on on the CPU.
+  if (backend.isUsingGpuDevice === false) {
+    const what =
+      "found no card: CUDA 11's libraries (libcudart and the others that it names above) or the card are missing";
+    throw new DeviceError(
+      `${name}: device "tfjs-gpu" is not available: ${GPU_PACKAGE} is installed, but does not load: it ${what}`,
     );
   }
 }
