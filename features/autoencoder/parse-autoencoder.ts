@@ -4,16 +4,6 @@ import { ONNX_PREFIX } from "../onnx/onnx-name.js";
 import { type AutoencoderSettings, parseOnnxAutoencoder } from "./autoencoder-name.js";
 import { PUBLISHED, publishedAutoencoder } from "./published.js";
 
-/** What an autoencoder can be called, for help texts. */
-export const AUTOENCODERS: readonly { readonly pattern: string; readonly summary: string }[] = [
-  {
-    pattern: `${ONNX_PREFIX}ENCODER#OUTPUT?decoder=FILE&latents=KIND&pixels=RANGE&channels=C`,
-    summary:
-      "any two ONNX files; KIND mean, mean+logvar or mean+std, RANGE -1..1 or 0..1; also image, downsampling, scale, bias; or all in ENCODER.yaml",
-  },
-  ...Object.entries(PUBLISHED).map(([name, { summary }]) => ({ pattern: name, summary })),
-];
-
 /**
  * The autoencoder that a name stands for.
  *

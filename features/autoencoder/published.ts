@@ -3,30 +3,22 @@
  * could be downloaded and checked, so each is exported once by hand, into a folder under its name.
  */
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { UsageError } from "../../data/errors.js";
+import { encoderFolder } from "../encoders/encoder-folder.js";
 import type { AutoencoderSettings } from "./autoencoder-name.js";
 
-interface Published {
-  readonly summary: string;
-  /** Repository on the Hugging Face hub, of `diffusers` weights. */
-  readonly repository: string;
-}
-
-const SD_VAE = "KL autoencoder of Stable Diffusion, 4 channels at an eighth of the size, scale 0.18215";
-
-export const PUBLISHED: Readonly<Record<string, Published>> = {
-  "sd-vae-ft-mse": {
-    summary: `${SD_VAE}; fine-tuned for squared error: what REPA and iREPA encode with`,
-    repository: "stabilityai/sd-vae-ft-mse",
-  },
-  "sd-vae-ft-ema": {
-    summary: `${SD_VAE}; fine-tuned as the original: what REPA decodes with`,
-    repository: "stabilityai/sd-vae-ft-ema",
-  },
+/**
+ * Name → repository on the Hugging Face hub, of `diffusers` weights. Both are the KL autoencoder of Stable Diffusion: `mse`, fine-tuned
+ * for squared error, is what REPA and iREPA encode with; `ema` is what REPA decodes with.
+ */
+export const PUBLISHED: Readonly<Record<string, string>> = {
+  "sd-vae-ft-mse": "stabilityai/sd-vae-ft-mse",
+  "sd-vae-ft-ema": "stabilityai/sd-vae-ft-ema",
 };
 
-/** Where exports are kept, from the working folder. */
-const EXPORTS = ".descry/autoencoders";
+/** Where the files of one are: beside the exports of encoders, in a folder of its own. */
+const exportFolder = (name: string): string => join(encoderFolder(), name);
 
 /**
  * The settings of a published autoencoder; whether its files are there is {@link checkExported}'s business.
@@ -36,8 +28,8 @@ const EXPORTS = ".descry/autoencoders";
 export function publishedAutoencoder(name: string): AutoencoderSettings {
   return {
     name,
-    encoder: { file: `${EXPORTS}/${name}/encoder.onnx`, output: "moments" },
-    decoder: { file: `${EXPORTS}/${name}/decoder.onnx`, output: "image" },
+    encoder: { file: join(exportFolder(name), "encoder.onnx"), output: "moments" },
+    decoder: { file: join(exportFolder(name), "decoder.onnx"), output: "image" },
     latents: "mean+logvar",
     pixels: "-1..1",
     channels: 4,
@@ -49,11 +41,11 @@ export function publishedAutoencoder(name: string): AutoencoderSettings {
 
 /** @throws {UsageError} a published autoencoder that was not exported: says how to do that. */
 export function checkExported({ name, encoder, decoder }: AutoencoderSettings): void {
-  const published = Object.hasOwn(PUBLISHED, name) ? PUBLISHED[name] : undefined;
+  const repository = Object.hasOwn(PUBLISHED, name) ? PUBLISHED[name] : undefined;
   const missing = [encoder.file, decoder.file].find((file) => !existsSync(file));
-  if (published === undefined || missing === undefined) return;
+  if (repository === undefined || missing === undefined) return;
   throw new UsageError(`autoencoder "${name}": ${missing} is not here, and there is no ONNX export to download`, {
-    hint: `make one: ${exportCommand(published.repository, `${EXPORTS}/${name}`)}`,
+    hint: `make one: ${exportCommand(repository, exportFolder(name))}`,
   });
 }
 

@@ -59,7 +59,7 @@ describe.skipIf(!canExport)(
       writeFileSync(join(folder, "diffusers.py"), DIFFUSERS);
       writeFileSync(join(folder, "python"), `#!/bin/sh\nexec ${PYTHON} "$@"\n`);
       chmodSync(join(folder, "python"), 0o755);
-      const { repository } = PUBLISHED[name]!;
+      const repository = PUBLISHED[name]!;
       const settings = publishedAutoencoder(name);
       const target = settings.encoder.file.replace(/\/encoder\.onnx$/, "");
       const { status, stderr } = spawnSync("sh", ["-c", exportCommand(repository, target)], {
