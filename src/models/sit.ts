@@ -18,6 +18,8 @@ export interface SitInputs {
 export interface SitOptions {
   /** Return the tokens after this block, 1-based. @default config.encoderDepth; without either, no tokens. */
   readonly alignDepth?: number;
+  /** Is shown the tokens [B,T,D] after each block, 1-based. */
+  readonly onBlock?: (tokens: tf.Tensor3D, depth: number) => void;
 }
 
 export interface SitResult {
@@ -44,7 +46,7 @@ export function sit(
   params: Parameters,
   { x, t, y }: SitInputs,
   config: SitConfig,
-  { alignDepth = config.encoderDepth }: SitOptions = {},
+  { alignDepth = config.encoderDepth, onBlock }: SitOptions = {},
 ): SitResult {
   checkSitConfig(config);
   if (alignDepth !== undefined) checkAlignDepth(alignDepth, config);
@@ -86,6 +88,7 @@ export function sit(
     const widened = gelu(linear(modulate(layerNorm(tokens), shift2, scale2), params, `${name}.mlp.fc1`));
     tokens = tf.add(tokens, tf.mul(linear(widened, params, `${name}.mlp.fc2`), gate2));
     if (i + 1 === alignDepth) hidden = tokens;
+    onBlock?.(tokens, i + 1);
   }
 
   const [shift, scale] = modulation("final_layer", 2) as [tf.Tensor, tf.Tensor];

@@ -39,7 +39,7 @@ export function legend(arms: readonly LabelledArm[]): Html {
 }
 
 /** What the curves can be looked at with; shown by the page's script. */
-export const CURVE_CONTROLS = html`<div class="controls" role="group" aria-label="Curves" hidden="">
+export const CURVE_CONTROLS = html`<div class="controls curve-controls" role="group" aria-label="Curves" hidden="">
 <label>Smoothing <input type="range" name="smoothing" min="0" max="30" step="0.5" value="6.5" aria-valuetext="6.5 % of the steps"> <output>6.5 %</output></label>
 <label><input type="checkbox" name="logSteps"> log steps</label>
 <label><input type="checkbox" name="logValues"> log values</label>

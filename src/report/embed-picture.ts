@@ -46,6 +46,38 @@ export async function embedBytes(bytes: Uint8Array, name: string, mostPx = 1200)
   }
 }
 
-function dataUri(bytes: Uint8Array): string {
-  return `data:image/png;base64,${Buffer.from(bytes).toString("base64")}`;
+/**
+ * Pictures of one size below each other, as a data URI of one WebP: made smaller to `mostWide` pixels where they are wider, and then
+ * slightly lossy; exact otherwise.
+ *
+ * @throws {DataError} one of them is missing or no picture, or is not as large as the first.
+ */
+export async function stackPictures(files: readonly string[], mostWide?: number): Promise<string> {
+  const rows: Buffer[] = [];
+  let size: { readonly width: number; readonly height: number } | undefined;
+  for (const file of files) {
+    try {
+      const picture = sharp(await readFile(file)).removeAlpha();
+      const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
+      size ??= { width: info.width, height: info.height };
+      if (info.width !== size.width || info.height !== size.height) {
+        throw new DataError(`wanted ${size.width}×${size.height} pixels, got ${info.width}×${info.height}`);
+      }
+      rows.push(data);
+    } catch (cause) {
+      throw fileError(cause, "cannot read", file) === cause
+        ? new DataError(`${file}: not a readable picture, or of another size than the first`, { cause })
+        : fileError(cause, "cannot read", file);
+    }
+  }
+  const { width, height } = size!;
+  const all = sharp(Buffer.concat(rows), { raw: { width, height: height * files.length, channels: 3 } });
+  const isReduced = mostWide !== undefined && width > mostWide;
+  if (isReduced) all.resize({ width: mostWide });
+  const bytes = await all.webp(isReduced ? { quality: 85 } : { lossless: true }).toBuffer();
+  return dataUri(bytes, "webp");
+}
+
+function dataUri(bytes: Uint8Array, format = "png"): string {
+  return `data:image/${format};base64,${Buffer.from(bytes).toString("base64")}`;
 }

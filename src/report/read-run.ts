@@ -4,6 +4,7 @@ import { readdir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { fileError } from "../../data/atomic.js";
 import { DataError, UsageError } from "../../data/errors.js";
+import { type FilmRecord, filmSchema } from "./film-record.js";
 import { parseJson, readOptionalText } from "./read-json.js";
 import {
   type ArmSettings,
@@ -52,6 +53,8 @@ export interface ArmRecord {
   /** Files of the samples; null where not there. */
   readonly samplesPicture: string | null;
   readonly samplesArray: string | null;
+  /** What was drawn while training, or null when nothing was; its pictures lie in the arm's folder `film`. */
+  readonly film: FilmRecord | null;
   /** By file: `evaluation.json` first, then `evaluation-*.json` by name. Empty: not evaluated. */
   readonly evaluations: readonly NamedEvaluation[];
 }
@@ -62,13 +65,18 @@ export interface NamedEvaluation {
   readonly record: Evaluation;
 }
 
+export interface ReadOptions {
+  /** The run may be written to: a last line of a log without its line feed is left out instead of being an error. @default false */
+  readonly underWay?: boolean;
+}
+
 /**
- * Read a run folder: `experiment.json`, `targets/targets.json` and of each arm `metrics.jsonl`, `samples.*` and
- * `evaluation*.json`. Only `experiment.json` must be there; an arm without the others is one that did not come that far.
+ * Read a run folder: `experiment.json`, `targets/targets.json` and of each arm `metrics.jsonl`, `film/film.json`,
+ * `samples.*` and `evaluation*.json`. Only `experiment.json` must be there; an arm without the others is one that did not come that far.
  *
  * @throws {DataError} a file is damaged or, for `experiment.json`, missing: names the file, the line and the field.
  */
-export async function readRun(runFolder: string): Promise<RunRecord> {
+export async function readRun(runFolder: string, reading: ReadOptions = {}): Promise<RunRecord> {
   const folder = path.resolve(runFolder);
   const file = path.join(folder, "experiment.json");
   const text = await readOptionalText(file);
@@ -85,7 +93,9 @@ export async function readRun(runFolder: string): Promise<RunRecord> {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new DataError(`${file}: experiment.arms: two arms are named "${twice}"`);
   const arms: ArmRecord[] = [];
-  for (const { name, align } of experiment.arms) arms.push(await readArm(path.join(folder, "arms", name), name, align));
+  for (const { name, align } of experiment.arms) {
+    arms.push(await readArm(path.join(folder, "arms", name), name, align, reading));
+  }
   return {
     folder,
     hash,
@@ -104,12 +114,12 @@ export async function readRun(runFolder: string): Promise<RunRecord> {
  *
  * @throws {UsageError} no folder, or one folder twice. @throws {DataError} see {@link readRun}.
  */
-export async function readRuns(runFolders: readonly string[]): Promise<RunRecord[]> {
+export async function readRuns(runFolders: readonly string[], reading: ReadOptions = {}): Promise<RunRecord[]> {
   if (runFolders.length === 0) throw new UsageError("a report needs at least one run folder");
   const runs: RunRecord[] = [];
   const seen = new Set<string>();
   for (const given of runFolders) {
-    const run = await readRun(given);
+    const run = await readRun(given, reading);
     const real = await realpath(run.folder);
     if (seen.has(real)) throw new UsageError(`${given}: this run is named twice`);
     seen.add(real);
@@ -118,7 +128,12 @@ export async function readRuns(runFolders: readonly string[]): Promise<RunRecord
   return runs;
 }
 
-async function readArm(folder: string, name: string, align: ArmSettings["align"]): Promise<ArmRecord> {
+async function readArm(
+  folder: string,
+  name: string,
+  align: ArmSettings["align"],
+  reading: ReadOptions,
+): Promise<ArmRecord> {
   const samplesFile = path.join(folder, "samples.json");
   const samplesText = await readOptionalText(samplesFile);
   const whereThere = (file: string) => (existsSync(file) ? file : null);
@@ -126,22 +141,23 @@ async function readArm(folder: string, name: string, align: ArmSettings["align"]
     name,
     align,
     folder,
-    metrics: await readMetrics(path.join(folder, "metrics.jsonl")),
+    metrics: await readMetrics(path.join(folder, "metrics.jsonl"), reading),
     samples:
       samplesText === null
         ? null
         : parseJson(samplesText, samplesFile, samplesSchema, "draw the samples again: descry sample RUN"),
     samplesPicture: whereThere(path.join(folder, "samples.png")),
     samplesArray: whereThere(path.join(folder, "samples.npz")),
+    film: await readFilm(path.join(folder, "film", "film.json")),
     evaluations: await readEvaluations(folder, name),
   };
 }
 
-async function readMetrics(file: string): Promise<StepRecord[]> {
+async function readMetrics(file: string, { underWay = false }: ReadOptions): Promise<StepRecord[]> {
   const text = await readOptionalText(file);
   if (text === null) return [];
   const lines = text.split("\n");
-  if (lines.at(-1) === "") lines.pop();
+  if (lines.at(-1) === "" || underWay) lines.pop();
   const hint = "the training was killed while it wrote; descry train RUN mends the end of the file";
   const records: StepRecord[] = [];
   for (const [i, line] of lines.entries()) {
@@ -174,6 +190,13 @@ async function readEvaluations(folder: string, arm: string): Promise<NamedEvalua
     evaluations.push({ name: name.slice(0, -".json".length), record });
   }
   return evaluations;
+}
+
+async function readFilm(file: string): Promise<FilmRecord | null> {
+  const text = await readOptionalText(file);
+  return text === null
+    ? null
+    : parseJson(text, file, filmSchema, "remove the folder film; the run is whole without it");
 }
 
 async function readTargets(folder: string): Promise<TargetsRecord | null> {

@@ -7,9 +7,11 @@ import { formatCount } from "./format-number.js";
 import { type Html, html, trusted } from "./html.js";
 import { type Part, part, renderPart } from "./page-parts.js";
 import { readPageScript } from "./page-script.js";
+import { progressBars } from "./progress-bars.js";
 import type { RunRecord } from "./read-run.js";
 import { groupRuns, type RunGroup, seedOf } from "./run-groups.js";
 import { configurationSection } from "./sections/configuration.js";
+import { filmSection } from "./sections/film.js";
 import { latentsSection } from "./sections/latents.js";
 import { reproduceSection } from "./sections/reproduce.js";
 import { resultsSection } from "./sections/results.js";
@@ -29,6 +31,7 @@ interface Section {
 const SECTIONS: readonly Section[] = [
   { id: "results", title: "Results", make: resultsSection },
   { id: "training", title: "Training", make: trainingSection },
+  { id: "film", title: "Along training", make: filmSection },
   { id: "samples", title: "Samples", make: samplesSection },
   { id: "targets", title: "Targets", make: targetsSection },
   { id: "latents", title: "Latents", make: latentsSection },
@@ -54,12 +57,19 @@ export async function pageParts(runs: readonly RunRecord[], { live = false } = {
     const body = await make(input);
     if (body !== null) sections.push({ id, title, body });
   }
-  const header = html`<div class="top"><p class="kicker">descry · representation alignment report</p><button type="button" id="theme" hidden=""></button></div>
-<h1>${titleOf(groups)}</h1>
-${groups.map(factsLine)}
+  const verdict = html`${groups.map(factsLine)}
 <div class="verdict">${groups.map((group) => html`<p>${groups.length > 1 ? html`<strong>${group.label}:</strong> ` : ""}${verdictOf(group)}</p>`)}</div>
-${caveatList(groups)}
-<nav aria-label="Sections"><ul>${sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>`;
+${caveatList(groups)}`;
+  const header = [
+    html`<div class="top"><p class="kicker">descry · representation alignment report</p><button type="button" id="theme" hidden=""></button></div>
+<h1>${titleOf(groups)}</h1>${live && html`<p class="live"><span id="live" role="status">connecting</span></p>`}`,
+    ...(live ? [part("progress", progressBars(groups))] : []),
+    part("verdict", verdict),
+    part(
+      "nav",
+      html`<nav aria-label="Sections"><ul>${sections.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}</ul></nav>`,
+    ),
+  ];
   return part("page", [
     part("header", header, { tag: "header" }),
     part(
@@ -79,16 +89,16 @@ ${caveatList(groups)}
 /**
  * The whole page around its parts.
  *
- * @param live it may ask the server that it came from for changes.
+ * @param live where, on the server that it came from, it may ask for changes; absent: nowhere.
  */
-export function renderPage(body: Part, runs: readonly RunRecord[], { live = false } = {}): string {
+export function renderPage(body: Part, runs: readonly RunRecord[], { live }: { readonly live?: string } = {}): string {
   const script = readPageScript();
   const policy = [
     "default-src 'none'",
     "img-src data:",
     "style-src 'unsafe-inline'",
     `script-src '${script.hash}'`,
-    ...(live ? ["connect-src 'self'"] : []),
+    ...(live === undefined ? [] : ["connect-src 'self'"]),
   ];
   return html`<!doctype html>
 <html lang="en">
@@ -101,7 +111,7 @@ export function renderPage(body: Part, runs: readonly RunRecord[], { live = fals
 <title>${titleOf(groupRuns(runs))}: descry report</title>
 <style>${trusted(STYLE)}</style>
 </head>
-<body${live && html` data-live="events"`}>
+<body${live !== undefined && html` data-live="${live}"`}>
 <a class="skip" href="#results">Skip to the results</a>
 ${renderPart(body)}<script>${trusted(script.text)}</script>
 </body>

@@ -31,6 +31,7 @@ const NEUTRAL = new Set([
   "train.logEvery",
   "train.checkpointEvery",
   "train.tensorboard",
+  "sample.film",
   "name",
   "seed",
   "sample.seed",

@@ -89,7 +89,8 @@ button { font: inherit; color: inherit; background: none; border: 1px solid var(
 button:hover:not(:disabled) { border-color: var(--soft); }
 button:disabled { color: var(--soft); cursor: default; }
 .top { display: flex; justify-content: space-between; align-items: center; gap: 12px; }
-#theme { font-size: 13.5px; }
+#theme { font-size: 13.5px; white-space: nowrap; }
+tbody th .name { white-space: nowrap; }
 .controls { display: flex; flex-wrap: wrap; gap: 6px 24px; align-items: center; font-size: 14.5px; margin: 14px 0 4px; }
 .controls label { display: inline-flex; align-items: center; gap: 6px; }
 .controls output { min-width: 3.6em; }
@@ -117,12 +118,28 @@ dialog.viewer p { margin: 10px 0; font-size: 14px; max-width: 100%; }
 dialog.viewer div { display: flex; gap: 8px; }
 dialog.viewer div button:last-child { margin-left: auto; }
 .live { font-size: 14px; color: var(--soft); }
+.progress { list-style: none; padding: 0; margin: 12px 0 0; display: grid; grid-template-columns: max-content minmax(80px, 220px) 1fr; gap: 2px 14px; font-size: 14px; align-items: center; }
+.progress li { display: contents; }
+.progress progress { width: 100%; height: 9px; accent-color: var(--accent); }
 #live::before { content: "●"; margin-right: 6px; }
 #live[data-state="open"]::before { color: var(--good); }
 #live[data-state="lost"]::before { color: var(--bad); }
 figure.chart figcaption { margin: 0 0 4px; }
 .sheets { display: grid; grid-template-columns: repeat(auto-fill, minmax(max(230px, (100% - 20px * (var(--columns) - 1)) / var(--columns) - 1px), 1fr)); gap: 26px 20px; margin: 16px 0; }
 .sheets img { width: 100%; height: auto; image-rendering: pixelated; display: block; border: 1px solid var(--line); background: #fff; }
+.reels { display: grid; gap: 22px; margin: 14px 0; }
+.reel .reel-pictures { display: flex; flex-wrap: wrap; gap: 12px 26px; align-items: flex-start; margin-top: 6px; }
+.frame { width: calc(var(--columns) * var(--cell)); max-width: 100%; background: var(--tint); }
+.frame img, .maps .row { display: block; width: 100%; height: auto; image-rendering: pixelated; }
+[data-playing] .frame { overflow: hidden; aspect-ratio: var(--columns) / var(--rows); }
+[data-playing] .frame img { transform: translateY(calc(var(--at) * -100% / var(--frames))); }
+.reel { --cell: 64px; }
+.maps { display: grid; grid-template-columns: 110px minmax(0, auto); column-gap: 10px; font-size: 12.5px; color: var(--soft); line-height: 1.25; }
+.maps .labels { display: grid; grid-auto-rows: var(--cell); }
+.maps .labels span { display: flex; align-items: center; justify-content: flex-end; text-align: right; overflow-wrap: anywhere; }
+.maps .row { width: calc(var(--columns) * var(--cell)); max-width: 100%; }
+.maps .row img { display: block; width: 100%; height: auto; image-rendering: pixelated; }
+@media (max-width: 640px) { .reel { --cell: 40px; } }
 .targets { margin: 14px 0; width: auto; border: 0; }
 .targets img { margin: 0 auto; }
 .targets th, .targets td { padding: 3px 5px; border: 0; text-align: center; }
@@ -160,9 +177,12 @@ footer::before { content: ""; display: block; border-top: 1px solid var(--line);
   main, header, footer { padding: 0; max-width: none; }
   .charts { grid-template-columns: 1fr 1fr; gap: 14pt; }
   .sheets { grid-template-columns: repeat(4, 1fr); gap: 8pt; }
+  .reel { --cell: 34pt; break-inside: auto; }
+  [data-playing] .frame { overflow: visible; aspect-ratio: auto; }
+  [data-playing] .frame img { transform: none; }
   .targets img { width: 72pt; height: 72pt; }
   .targets thead th { min-width: 76pt; width: 76pt; }
-  nav, .skip, .controls, .copy, .hint, #theme, input.cursor, .live { display: none !important; }
+  nav, .skip, .controls, .copy, .hint, #theme, input.cursor, .live, .progress { display: none !important; }
   button { border: 0; padding: 0; }
   button.sort::after { content: none; }
   figure, tr, .verdict { break-inside: avoid; }

@@ -127,6 +127,9 @@ const sampleSchema = z.strictObject({
   batch: wholeNumber(1).default(64).describe("images drawn at once"),
   weights: z.enum(["ema", "model"]).default("ema").describe("moving average or last weights"),
   seed: wholeNumber(0).default(0).describe("of noise and labels, the same for all arms"),
+  film: wholeNumber(0, 64)
+    .default(8)
+    .describe("samples drawn again and again while training, for the report; 0: none (changes no result)"),
 });
 
 const evaluateSchema = z.strictObject({
@@ -243,6 +246,7 @@ export const RESULT_NEUTRAL_KEYS = [
   "train.logEvery",
   "train.checkpointEvery",
   "train.tensorboard",
+  "sample.film",
 ];
 
 /**

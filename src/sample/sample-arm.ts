@@ -80,6 +80,45 @@ export interface SampleRecord {
   readonly seconds: number;
 }
 
+/** Samples as they come from the model. */
+export interface DrawnSamples {
+  /** [N,H,W,3] uint8. */
+  readonly images: Uint8Array;
+  readonly shape: SampleRecord["shape"];
+  /** As {@link SampleRecord}. */
+  readonly step: number | null;
+  /** Settings with their defaults. */
+  readonly settings: Pick<SampleRecord, "weights" | "count" | "batch" | "classes" | "decoder" | "sampler" | "device">;
+}
+
+/**
+ * Draw samples from a trained model and write them down.
+ *
+ * @returns the record that was written.
+ * @throws as {@link drawSamples}; {DataError} a file that cannot be written.
+ */
+export async function sampleArm({ outFolder, ...options }: SampleArmOptions): Promise<SampleRecord> {
+  const started = performance.now();
+  const { images, shape, step, settings } = await drawSamples(options);
+  const [count, heightPx, widthPx] = shape;
+  await mkdir(outFolder, { recursive: true });
+  // The record is written last and removed first: where it is, it belongs to the samples beside it.
+  await rm(path.join(outFolder, "samples.json"), { force: true });
+  await writeNpz(path.join(outFolder, "samples.npz"), { arr_0: { shape, data: images } });
+  await writeFileAtomic(path.join(outFolder, "samples.png"), await sampleGrid(images, [count, heightPx, widthPx]));
+  const { checkpoint } = options;
+  const record: SampleRecord = {
+    format: 1,
+    checkpoint: typeof checkpoint === "string" ? path.basename(checkpoint) : null,
+    step,
+    ...settings,
+    shape,
+    seconds: Math.round((performance.now() - started) / 10) / 100,
+  };
+  await writeFileAtomic(path.join(outFolder, "samples.json"), `${JSON.stringify(record, null, 2)}\n`);
+  return record;
+}
+
 /**
  * Draw samples from a trained model of pixels, or of latents, which are decoded.
  *
@@ -87,28 +126,14 @@ export interface SampleRecord {
  * SDE steps, one step after another, the stream ("sample/sde", k), its label k mod classes. So it is the same in batches of
  * any size, in a longer run, and in every arm.
  *
- * @returns the record that was written.
  * @throws {ConfigError} options that cannot work. @throws {UnsupportedError} a model of other than RGB pixels without a decoder.
- * @throws {DataError} an unreadable checkpoint, a file that cannot be written. @throws {ShapeError} another model's checkpoint.
+ * @throws {DataError} an unreadable checkpoint. @throws {ShapeError} another model's checkpoint.
  * @throws {NumericError} a sample that is not finite, by its number.
  */
-export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord> {
-  const {
-    checkpoint,
-    config,
-    decoder,
-    count,
-    seed,
-    outFolder,
-    sampler,
-    steps,
-    device = "cpu",
-    threads,
-    onProgress,
-  } = options;
+export async function drawSamples(options: Omit<SampleArmOptions, "outFolder">): Promise<DrawnSamples> {
+  const { checkpoint, config, decoder, count, seed, sampler, steps, device = "cpu", threads, onProgress } = options;
   const { classes = config.classes, guidance = 1, guidanceInterval = [0, 1], weights = "ema" } = options;
   const { path: dataPath = "linear" } = options;
-  const started = performance.now();
   for (const [name, value] of Object.entries({ count, batch: options.batch, classes })) {
     if (!Number.isInteger(value) || value < 1) {
       throw new ConfigError(`sampling: ${name} must be a whole number of at least 1, got ${value}`);
@@ -179,28 +204,21 @@ export async function sampleArm(options: SampleArmOptions): Promise<SampleRecord
     await network.dispose();
   }
 
-  await mkdir(outFolder, { recursive: true });
-  // The record is written last and removed first: where it is, it belongs to the samples beside it.
-  await rm(path.join(outFolder, "samples.json"), { force: true });
-  await writeNpz(path.join(outFolder, "samples.npz"), { arr_0: { shape, data: images } });
-  await writeFileAtomic(path.join(outFolder, "samples.png"), await sampleGrid(images, [count, imagePx, imagePx]));
   const step = Number(source.metadata["step"] ?? Number.NaN);
-  const record: SampleRecord = {
-    format: 1,
-    checkpoint: typeof checkpoint === "string" ? path.basename(checkpoint) : null,
-    step: Number.isInteger(step) ? step : null,
-    weights,
-    count,
-    batch,
-    classes,
+  return {
+    images,
     shape,
-    ...(decoder === undefined ? {} : { decoder: decoderRecord(decoder) }),
-    sampler: { name: sampler, steps, guidance, guidanceInterval, path: dataPath, seed },
-    device,
-    seconds: Math.round((performance.now() - started) / 10) / 100,
+    step: Number.isInteger(step) ? step : null,
+    settings: {
+      weights,
+      count,
+      batch,
+      classes,
+      ...(decoder === undefined ? {} : { decoder: decoderRecord(decoder) }),
+      sampler: { name: sampler, steps, guidance, guidanceInterval, path: dataPath, seed },
+      device,
+    },
   };
-  await writeFileAtomic(path.join(outFolder, "samples.json"), `${JSON.stringify(record, null, 2)}\n`);
-  return record;
 }
 
 /** @param samples whole ones, as the model gives them. @param first the number of the first, for errors. */

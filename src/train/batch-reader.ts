@@ -95,6 +95,24 @@ export async function readBatch(source: BatchSource, step: number, targetMemory?
 /** Whether standard deviations are cached behind the means. */
 const hasStd = ({ header }: RowStore, channels: number): boolean => header.columns["latent"]!.shape[0] === 2 * channels;
 
+/**
+ * Images as the model sees them, without noise: of `rows`, in their order; of latents their means.
+ *
+ * @returns [rows,C,S,S], channels first.
+ */
+export async function readClean(
+  { images, latents, model }: Pick<BatchSource, "images" | "latents" | "model">,
+  rows: readonly number[],
+): Promise<Float32Array> {
+  if (latents !== undefined) {
+    const silence = hasStd(images, model.channels)
+      ? new Float32Array(rows.length * model.channels * model.sizePx ** 2)
+      : undefined;
+    return drawLatents((await images.read("latent", rows)) as Float32Array, rows.length, latents, silence);
+  }
+  return toModelRange((await images.read("image", rows)) as Uint8Array, rows.length, model.sizePx, model.channels);
+}
+
 /** [B,S,S,C] bytes to [B,C,S,S] in [−1,1]. */
 function toModelRange(pixels: Uint8Array, B: number, S: number, C: number): Float32Array {
   const result = new Float32Array(pixels.length);

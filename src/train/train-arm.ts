@@ -63,8 +63,8 @@ export interface TrainArmOptions {
   readonly configHash: string;
   /** After every step; for several steps at once where the device works on its own, see `train.logEvery`. */
   onStep?(metrics: StepMetrics): void;
-  /** After a checkpoint and the log before it are safe on disk. */
-  onCheckpoint?(path: string, step: number): void;
+  /** After a checkpoint and the log before it are safe on disk; the training waits for it. */
+  onCheckpoint?(path: string, step: number): void | Promise<void>;
   /** Stop after the step under way, with a checkpoint. */
   readonly signal?: AbortSignal;
 }
@@ -206,7 +206,7 @@ async function walk(o: TrainArmOptions, { compiled, log, source, start, config }
     if (found !== undefined) throw numericError(step, "the update overflowed", found, savedStep);
     const path = await writeCheckpoint(o.folder, { step, state, config: settings, configHash: o.configHash });
     savedStep = step;
-    o.onCheckpoint?.(path, step);
+    await o.onCheckpoint?.(path, step);
   };
 
   let next = prefetch(start);

@@ -107,6 +107,9 @@ describe("the pipeline, end to end", () => {
       }
       expect(metricsOf(run, arm).map(({ step }) => step)).toEqual([1, 2, 3]);
     }
+    const film = JSON.parse(readFileSync(path.join(run, "arms", "control", "film", "film.json"), "utf8"));
+    expect(film).toMatchObject({ frames: [1, 2, 3], samples: 8, maps: { target: "sift", alignedBlock: null } });
+    expect(report).toContain("Samples of the arm control at the steps 1, 2, 3");
     expect(metricsOf(run, "control")[0]).not.toHaveProperty("alignment_loss");
     expect(metricsOf(run, "aligned")[0]).toHaveProperty("alignment_loss");
   });

@@ -5,6 +5,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll } from "vitest";
 import { randomStream } from "../../data/random.js";
+import { type FilmRecord, filmFrame } from "../../src/report/film-record.js";
 
 export const LOWER_BETTER = ["frechet_distance", "kid"];
 
@@ -81,6 +82,7 @@ export function experiment(name: string, seed: number, arms: typeof ARMS = ARMS,
       batch: 64,
       weights: "ema",
       seed: 0,
+      film: 8,
     },
     evaluate: {
       network: "random-vgg",
@@ -108,6 +110,8 @@ export interface RunOptions {
   /** Arms with logs and samples. @default all */
   readonly trained?: readonly string[];
   readonly floor?: Readonly<Record<string, number | null>> | null;
+  /** Steps with a frame of the film. @default none: no film */
+  readonly filmed?: readonly number[];
 }
 
 const folders: string[] = [];
@@ -144,6 +148,7 @@ export async function writeRun(options: RunOptions = {}): Promise<string> {
       mkdirSync(armFolder, { recursive: true });
       writeFileSync(path.join(armFolder, "metrics.jsonl"), metricLines(a, arm.align !== null, steps, seed));
       await writeSamples(armFolder, a);
+      if (options.filmed !== undefined) await writeFilm(armFolder, arm.align, options.filmed);
     }
     const measured = evaluated[arm.name];
     if (measured === undefined) continue;
@@ -238,4 +243,37 @@ async function writeSamples(folder: string, arm: number): Promise<void> {
     seconds: 12,
   };
   writeFileSync(path.join(folder, "samples.json"), JSON.stringify(record));
+}
+
+/** A film whose frame of step s is grey s everywhere. */
+async function writeFilm(folder: string, align: Record<string, unknown> | null, frames: readonly number[]) {
+  const film = path.join(folder, "film");
+  mkdirSync(film, { recursive: true });
+  const plain = (name: string, width: number, height: number, grey: number) =>
+    sharp({ create: { width, height, channels: 3, background: { r: grey, g: grey, b: grey } } })
+      .png()
+      .toFile(path.join(film, name));
+  await plain("images.png", 2 * 32, 32, 90);
+  await plain("target.png", 2 * 8, 8, 120);
+  for (const step of frames) {
+    await plain(filmFrame("samples", step), 4 * 32, 32, step);
+    await plain(filmFrame("maps", step), 2 * 8, 3 * 8, step);
+  }
+  const record: FilmRecord = {
+    format: 1,
+    sampler: { sampler: "euler", steps: 25, guidance: 1, guidanceInterval: [0, 1], seed: 0 },
+    weights: "ema",
+    samples: 4,
+    maps: {
+      images: [0, 1],
+      grid: 8,
+      blocks: [1, 3, 6],
+      alignedBlock: align === null ? null : 3,
+      noise: 0.25,
+      target: "sift",
+      spatialNorm: null,
+    },
+    frames: [...frames],
+  };
+  writeFileSync(path.join(film, "film.json"), JSON.stringify(record));
 }

@@ -51,7 +51,13 @@ const stopAfter = (steps: number) => {
 test("a run leaves its log and its two newest checkpoints, with the reference's names", async () => {
   const folder = join(home, "run");
   const reported: number[] = [];
-  const result = await trainArm(tinyArm(folder, { onCheckpoint: (_, step) => reported.push(step) }));
+  const result = await trainArm(
+    tinyArm(folder, {
+      onCheckpoint: (_, step) => {
+        reported.push(step);
+      },
+    }),
+  );
   expect(result).toEqual({ step: 7, finished: true, checkpoint: join(folder, newest), resumedFrom: 0 });
   expect(reported).toEqual([3, 6, 7]);
   expect((await readdir(folder)).sort()).toEqual(["checkpoint-0000006.safetensors", newest, "metrics.jsonl"]);

@@ -14,6 +14,7 @@ import { sampleCommand } from "./sample.js";
 import { sweepCommand } from "./sweep.js";
 import { targetsCommand } from "./targets.js";
 import { trainCommand } from "./train.js";
+import { watchCommand } from "./watch.js";
 import { workerCommand } from "./worker.js";
 
 export const COMMANDS: readonly Command[] = [
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   sampleCommand,
   evaluateCommand,
   reportCommand,
+  watchCommand,
   targetsCommand,
   rankCommand,
   cacheCommand,

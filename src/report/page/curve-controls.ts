@@ -4,7 +4,7 @@ import { curveView, onCurveView, setCurveView } from "./settings.js";
 
 /** Wire the controls that are inside of an element. */
 export function openCurveControls(root: ParentNode): void {
-  for (const controls of root.querySelectorAll<HTMLElement>(".controls")) {
+  for (const controls of root.querySelectorAll<HTMLElement>(".curve-controls")) {
     controls.hidden = false;
     openControls(controls);
   }

@@ -8,15 +8,19 @@ import { sortedBy } from "./tables.js";
 /** Follow the events of a server at an address. */
 export function followRun(address: string, hydrate: (root: ParentNode) => void): void {
   const status = document.querySelector<HTMLElement>("#live")!;
+  const say = (state: "open" | "lost", words: string) => {
+    if (status.textContent === words) return;
+    status.dataset["state"] = state;
+    status.textContent = words;
+  };
   const events = new EventSource(address);
-  events.onopen = () => {
-    status.dataset["state"] = "open";
-    status.textContent = "live";
-  };
-  events.onerror = () => {
-    status.dataset["state"] = "lost";
-    status.textContent = "the connection to descry watch is lost; this is the last state";
-  };
+  events.onerror = () => say("lost", "descry watch has ended; this is the last that it said");
+  events.addEventListener("reload", () => location.reload());
+  events.addEventListener("trouble", (event) => {
+    const { data } = event as MessageEvent<string>;
+    if (data === "") say("open", "live");
+    else say("lost", data);
+  });
   events.addEventListener("parts", (event) => {
     for (const { id, html } of JSON.parse((event as MessageEvent<string>).data) as PartChange[]) {
       replacePart(id, html, hydrate);

@@ -4,6 +4,7 @@
  */
 import { openCurveControls } from "./curve-controls.js";
 import { hydrateFigures } from "./figures.js";
+import { hydrateFilms } from "./film.js";
 import { followRun } from "./follow.js";
 import { hydrateGalleries } from "./gallery.js";
 import { hydrateTables } from "./tables.js";
@@ -16,6 +17,7 @@ function hydrate(root: ParentNode): void {
   openCurveControls(root);
   hydrateFigures(root);
   hydrateTables(root);
+  hydrateFilms(root);
   hydrateGalleries(root);
 }
 

@@ -42,7 +42,7 @@ export async function sampleTask({ runFolder, experiment, arm }: SampleInput, pr
 }
 
 /** @throws {DataError} another decoder than the one that was there when the latents were cached. */
-async function openSampleDecoder({ data, train }: Experiment, latents: LatentsRecord): Promise<SampleDecoder> {
+export async function openSampleDecoder({ data, train }: Experiment, latents: LatentsRecord): Promise<SampleDecoder> {
   const { autoencoder: name, decoderSha256, scale, bias } = latents;
   const settings = parseAutoencoder(name);
   const { device } = train;

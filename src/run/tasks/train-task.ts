@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { RowStore } from "../../../data/row-store.js";
+import { openRowStore, type RowStore } from "../../../data/row-store.js";
 import { variantCount } from "../../../data/variants.js";
 import { trainArm } from "../../train/train-arm.js";
 import { type FeaturesRecord, openCachedStore, readFeaturesRecord } from "../features-record.js";
@@ -9,6 +9,8 @@ import { armFiles, findArm } from "../run-folder.js";
 import type { AlignConfig, Experiment } from "../schema.js";
 import { sitConfigOf } from "../space.js";
 import { taskLabel } from "../steps/step.js";
+import { type Film, type FilmInput, openFilm } from "./film.js";
+import { openSampleDecoder } from "./sample-task.js";
 
 export interface TrainInput {
   readonly runFolder: string;
@@ -40,11 +42,14 @@ export async function trainTask(
   }
   const task = progress.task(taskLabel("train", name), train.steps, "steps");
   const began = performance.now();
+  const model = sitConfigOf(experiment, record.source.classes.length);
   let last = "";
+  let film: Film | undefined;
   try {
+    film = await beginFilm({ runFolder, experiment, arm: name, config: model, images }, record, features, progress);
     const result = await trainArm({
       folder: armFiles(runFolder, name).folder,
-      model: sitConfigOf(experiment, record.source.classes.length),
+      model,
       images,
       ...(latents === undefined ? {} : { latents: { scale: latents.scale, bias: latents.bias } }),
       sourceLength: record.source.length,
@@ -61,14 +66,52 @@ export async function trainTask(
         last = `loss ${loss.toFixed(3)}${alignment_loss === undefined ? "" : `, alignment ${alignment_loss.toFixed(3)}`}`;
         task.update(step, last);
       },
+      onCheckpoint: (checkpoint, step) => film?.shoot(checkpoint, step),
     });
     const time = formatDuration((performance.now() - began) / 1000);
     const from = result.resumedFrom === 0 ? "" : `, continued after step ${result.resumedFrom}`;
     task.finish(`${result.step} steps, ${last}, ${time}${from}${result.finished ? "" : ", stopped"}`);
     return { finished: result.finished };
   } finally {
+    await film?.dispose();
     await images.close();
     await features?.close();
+  }
+}
+
+/** The film of an arm; undefined where none is wanted. A control is shown in the colours of the experiment's first target. */
+async function beginFilm(
+  input: Pick<FilmInput, "runFolder" | "experiment" | "arm" | "config" | "images">,
+  record: FeaturesRecord,
+  features: RowStore | undefined,
+  progress: ProgressSink,
+): Promise<Film | undefined> {
+  const { experiment, arm } = input;
+  if (experiment.sample.film === 0) return undefined;
+  const own = findArm(experiment, arm).align;
+  const align = own ?? experiment.arms.find((one) => one.align !== null)?.align ?? null;
+  const cached = align === null ? undefined : record.targets[align.target];
+  const opened: RowStore[] = [];
+  const open = async ({ folder, key }: { readonly folder: string; readonly key: string }) => {
+    const store = await openRowStore(folder, key);
+    opened.push(store);
+    return store;
+  };
+  try {
+    const pixels = await open(record.images);
+    const store = features ?? (cached === undefined ? undefined : await open(cached));
+    const decoder = record.latents === undefined ? undefined : await openSampleDecoder(experiment, record.latents);
+    return await openFilm({
+      ...input,
+      pixels,
+      ...(decoder === undefined ? {} : { decoder }),
+      sourceLength: record.source.length,
+      target: align === null || store === undefined ? null : { align, store },
+      onSkipped: (why) => progress.line(why),
+    });
+  } finally {
+    // It has read what it needs of them.
+    for (const store of opened) await store.close();
   }
 }
 
