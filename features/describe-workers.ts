@@ -38,6 +38,7 @@ export async function openDescribeWorkers(
   const most = Math.max(1, Math.min(options.batch, Math.floor(PIXELS_PER_PIECE / (height * width))));
   const computing = { ...options, batch: most };
   const targets = descriptors.map((one) => ("program" in one ? traceProgram(one, computing) : one.name));
+  const memory = new SharedMemory();
   const pool = new WorkerPool(workers, { targets, computing, sample });
   return {
     notes: await pool.ready(),
@@ -47,8 +48,10 @@ export async function openDescribeWorkers(
           `features ${descriptors.map(({ name }) => name).join(", ")}: want ${count} images of ${height} × ${width} × 3 bytes, got ${given.length} bytes`,
         );
       }
-      const images = sharedBytes(given);
-      const tokens = tokenSizes.map((size) => new Float32Array(new SharedArrayBuffer(4 * count * size)));
+      const isShared = given.buffer instanceof SharedArrayBuffer;
+      const images = isShared ? given : new Uint8Array(memory.take(given.length), 0, given.length);
+      if (!isShared) images.set(given);
+      const tokens = tokenSizes.map((size) => new Float32Array(memory.take(4 * count * size), 0, count * size));
       const pieces: Promise<void>[] = [];
       for (let first = 0; first < count; first += most) {
         const end = Math.min(first + most, count);
@@ -62,17 +65,28 @@ export async function openDescribeWorkers(
         );
       }
       await Promise.all(pieces);
-      return tokens;
+      const own = tokens.map((all) => new Float32Array(all));
+      // Not before: a worker of a piece that failed may still write.
+      for (const { buffer } of isShared ? tokens : [images, ...tokens]) memory.give(buffer as SharedArrayBuffer);
+      return own;
     },
     dispose: () => pool.dispose(),
   };
 }
 
-function sharedBytes(bytes: Uint8Array): Uint8Array {
-  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
-  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
-  shared.set(bytes);
-  return shared;
+/** Shared memory that is used again: what is thrown away is not counted by the garbage collector, which lets it pile up. */
+class SharedMemory {
+  readonly #free: SharedArrayBuffer[] = [];
+
+  /** At least so many bytes, of any content. */
+  take(bytes: number): SharedArrayBuffer {
+    const fitting = this.#free.findIndex(({ byteLength }) => byteLength >= bytes && byteLength <= 2 * bytes);
+    return fitting < 0 ? new SharedArrayBuffer(bytes) : this.#free.splice(fitting, 1)[0]!;
+  }
+
+  give(buffer: SharedArrayBuffer): void {
+    this.#free.push(buffer);
+  }
 }
 
 interface Piece {

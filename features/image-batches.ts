@@ -11,16 +11,28 @@ export interface ImageRows extends Variants {
 
 /** Some rows. */
 export interface ImageBatch {
-  /** [rows.length, sizePx, sizePx, 3], in shared memory. */
+  /** [rows.length, sizePx, sizePx, 3]. */
   readonly images: Uint8Array;
   readonly rows: readonly number[];
 }
 
-/** Decode rows `start` to `end` (exclusive), {@link BATCH} of them at most. @throws {DataError} one that cannot be decoded. */
-export async function loadBatch(data: ImageRows, sizePx: number, start: number, end: number): Promise<ImageBatch> {
+/**
+ * Decode rows `start` to `end` (exclusive), {@link BATCH} of them at most.
+ *
+ * @param into memory for {@link BATCH} images. @default new
+ * @throws {DataError} one that cannot be decoded.
+ */
+export async function loadBatch(
+  data: ImageRows,
+  sizePx: number,
+  start: number,
+  end: number,
+  into?: Uint8Array,
+): Promise<ImageBatch> {
   const { source } = data;
   const rows = Array.from({ length: Math.min(BATCH, end - start) }, (_, i) => start + i);
-  const images = new Uint8Array(new SharedArrayBuffer(rows.length * sizePx ** 2 * 3));
+  const bytes = rows.length * sizePx ** 2 * 3;
+  const images = into === undefined ? new Uint8Array(bytes) : into.subarray(0, bytes);
   await Promise.all(
     rows.map(async (row, i) => {
       const { index, variant } = variantOf(row, source.length, data);

@@ -39,6 +39,8 @@ export class TargetRows {
   readonly #made = new Map<number, Map<number, Promise<Float32Array>>>();
   /** By the targets that one describes. */
   readonly #describers = new Map<string, Promise<Describer>>();
+  /** For the images of a batch, shared with worker threads; used again. */
+  readonly #memory: Uint8Array[] = [];
   #sample: Promise<FitSample> | undefined;
   #waiting: (() => void)[] = [];
 
@@ -127,11 +129,14 @@ export class TargetRows {
   async #describe(targets: readonly number[], first: number, end: number): Promise<Float32Array[]> {
     const { data, sizePx } = this.#options;
     // Decoding and making ready go on side by side.
+    const memory = this.#memory.pop() ?? new Uint8Array(new SharedArrayBuffer(BATCH * sizePx ** 2 * 3));
     const [describer, { images, rows }] = await Promise.all([
       this.#describerOf(targets),
-      loadBatch(data, sizePx, first, end),
+      loadBatch(data, sizePx, first, end, memory),
     ]);
-    return describer.describe(images, rows.length, rows);
+    const tokens = await describer.describe(images, rows.length, rows);
+    this.#memory.push(memory);
+    return tokens;
   }
 
   #describerOf(targets: readonly number[]): Promise<Describer> {
