@@ -45,6 +45,7 @@ const ANSWER_MS = 60_000;
 /** The thread that runs the graphs, asked synchronously. */
 class NativeThread {
   private readonly signal = new Int32Array(new SharedArrayBuffer(4));
+  private readonly pause = new Int32Array(new SharedArrayBuffer(4));
   private readonly channel = new MessageChannel();
   private readonly worker = new Worker(new URL("native-worker.mjs", import.meta.url), {
     workerData: { port: this.channel.port2, signal: this.signal },
@@ -56,7 +57,13 @@ class NativeThread {
     this.worker.postMessage({ id, model, feeds });
     if (Atomics.wait(this.signal, 0, 0, ANSWER_MS) === "timed-out")
       throw new Error("the native thread does not answer");
-    const { results, error } = receiveMessageOnPort(this.channel.port1)!.message;
+    let answer = receiveMessageOnPort(this.channel.port1);
+    // On a busy machine the signal may be seen before the message.
+    while (answer === undefined) {
+      Atomics.wait(this.pause, 0, 0, 1);
+      answer = receiveMessageOnPort(this.channel.port1);
+    }
+    const { results, error } = answer.message;
     if (error !== undefined) throw new Error(`ONNX Runtime: ${error}`);
     return results;
   }
