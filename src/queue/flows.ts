@@ -36,7 +36,7 @@ export function flowsOf(jobs: readonly Job[], queueName: string): RunFlows {
   const roots = jobs.filter(({ id }) => !needed.has(id));
   const gate = jobs.find(({ step, part }) => step === "features" && part === null);
   const treeOf = (job: Job, next: NextJobs): FlowJob => ({
-    name: nameOf(job),
+    name: nameOf(job).replace(/ +/g, " "),
     queueName,
     data: toJobData(job, next),
     opts: {
