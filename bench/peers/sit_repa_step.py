@@ -1,100 +1,18 @@
 """One SiT + REPA training step in PyTorch, as a peer for `descry bench train`.
 
-Written from the papers (SiT arXiv 2401.08740, REPA 2410.06940, iREPA 2512.10794): forward, backward, gradient clipping,
-AdamW, EMA; in float32, or with autocast to float16 and a loss scale ("precision": "mixed"). Protocol: one JSON line of options on the command line; prints "ready", then for every line on
-standard input runs one step and prints its milliseconds, so that the caller can alternate it with its own.
+The model is in sit.py: forward, backward, gradient clipping, AdamW, EMA; in float32, or with autocast to float16 and a loss scale
+("precision": "mixed"). Protocol: one JSON line of options on the command line; prints "ready", then for every line on standard
+input runs one step and prints its milliseconds, so that the caller can alternate it with its own.
 """
 
 import copy
 import json
-import math
 import sys
 import time
 
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
-
-
-def modulate(x, shift, scale):
-    return x * (1 + scale.unsqueeze(1)) + shift.unsqueeze(1)
-
-
-class Attention(nn.Module):
-    def __init__(self, width, heads):
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(width, 3 * width)
-        self.proj = nn.Linear(width, width)
-
-    def forward(self, x):
-        b, t, d = x.shape
-        q, k, v = self.qkv(x).reshape(b, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
-        y = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(y.transpose(1, 2).reshape(b, t, d))
-
-
-class Block(nn.Module):
-    def __init__(self, width, heads, mlp_ratio):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
-        self.attn = Attention(width, heads)
-        self.norm2 = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
-        self.fc1 = nn.Linear(width, int(mlp_ratio * width))
-        self.fc2 = nn.Linear(int(mlp_ratio * width), width)
-        self.ada = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
-
-    def forward(self, x, c):
-        shift1, scale1, gate1, shift2, scale2, gate2 = self.ada(c).chunk(6, dim=-1)
-        x = x + gate1.unsqueeze(1) * self.attn(modulate(self.norm1(x), shift1, scale1))
-        h = self.fc2(F.gelu(self.fc1(modulate(self.norm2(x), shift2, scale2)), approximate="tanh"))
-        return x + gate2.unsqueeze(1) * h
-
-
-class SiT(nn.Module):
-    def __init__(self, o):
-        super().__init__()
-        self.o = o
-        width, patch, channels = o["width"], o["patch"], o["channels"]
-        self.grid = o["size"] // patch
-        tokens = self.grid**2
-        self.embed = nn.Conv2d(channels, width, patch, patch)
-        self.pos = nn.Parameter(torch.randn(1, tokens, width) * 0.02, requires_grad=False)
-        self.time = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
-        self.label = nn.Embedding(o["classes"] + 1, width)
-        self.blocks = nn.ModuleList(Block(width, o["heads"], o["mlpRatio"]) for _ in range(o["depth"]))
-        self.norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
-        self.ada = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
-        self.head = nn.Linear(width, patch * patch * channels)
-        projector = o.get("projector")
-        if projector == "conv":
-            self.project = nn.Conv2d(width, o["targetDim"], o["kernel"], padding=o["kernel"] // 2)
-        elif projector == "mlp":
-            hidden = o["projectorWidth"]
-            self.project = nn.Sequential(
-                nn.Linear(width, hidden), nn.SiLU(), nn.Linear(hidden, hidden), nn.SiLU(), nn.Linear(hidden, o["targetDim"])
-            )
-
-    def forward(self, x, t, y):
-        o = self.o
-        h = self.embed(x).flatten(2).transpose(1, 2) + self.pos
-        freqs = torch.exp(-math.log(10000) * torch.arange(128, dtype=torch.float32, device=t.device) / 128)
-        angles = t[:, None] * freqs[None]
-        c = self.time(torch.cat([angles.cos(), angles.sin()], dim=-1)) + self.label(y)
-        z = None
-        for i, block in enumerate(self.blocks):
-            h = block(h, c)
-            if i + 1 == o["alignDepth"] and o.get("projector"):
-                if o["projector"] == "conv":
-                    grid = h.transpose(1, 2).reshape(h.shape[0], -1, self.grid, self.grid)
-                    z = self.project(grid).flatten(2).transpose(1, 2)
-                else:
-                    z = self.project(h)
-        shift, scale = self.ada(c).chunk(2, dim=-1)
-        v = self.head(modulate(self.norm(h), shift, scale))
-        b, p, g, ch = v.shape[0], o["patch"], self.grid, o["channels"]
-        v = v.reshape(b, g, g, p, p, ch).permute(0, 5, 1, 3, 2, 4).reshape(b, ch, g * p, g * p)
-        return v, z
+from sit import SiT
 
 
 def main():

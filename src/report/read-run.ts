@@ -12,6 +12,8 @@ import {
   type ExperimentRecord,
   evaluationSchema,
   experimentFileSchema,
+  type ImportedRecord,
+  importedSchema,
   type LatentsSummary,
   latentsSchema,
   type SamplesFile,
@@ -50,6 +52,8 @@ export interface ArmRecord {
   /** In the order of steps; empty when nothing was logged. */
   readonly metrics: readonly StepRecord[];
   readonly samples: SamplesFile | null;
+  /** Where its weights came from, if not from the training here. */
+  readonly imported: ImportedRecord | null;
   /** Files of the samples; null where not there. */
   readonly samplesPicture: string | null;
   readonly samplesArray: string | null;
@@ -146,11 +150,19 @@ async function readArm(
       samplesText === null
         ? null
         : parseJson(samplesText, samplesFile, samplesSchema, "draw the samples again: descry sample RUN"),
+    imported: await readImported(path.join(folder, "imported.json")),
     samplesPicture: whereThere(path.join(folder, "samples.png")),
     samplesArray: whereThere(path.join(folder, "samples.npz")),
     film: await readFilm(path.join(folder, "film", "film.json")),
     evaluations: await readEvaluations(folder, name),
   };
+}
+
+async function readImported(file: string): Promise<ImportedRecord | null> {
+  const text = await readOptionalText(file);
+  return text === null
+    ? null
+    : parseJson(text, file, importedSchema, "import the weights again: descry import RUN --replace");
 }
 
 async function readMetrics(file: string, { underWay = false }: ReadOptions): Promise<StepRecord[]> {

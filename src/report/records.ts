@@ -115,6 +115,21 @@ export const latentsSchema = z.object({
 });
 export type LatentsSummary = z.output<typeof latentsSchema>;
 
+/** `imported.json`: weights of an arm that were trained elsewhere. */
+export const importedSchema = z.object({
+  format: z.literal("descry-import-1"),
+  /** Name of the file, without its folder. */
+  file: z.string(),
+  sha256: z.string(),
+  step: z.int().min(0),
+  /** Who says that it is this step. */
+  stepFrom: z.enum(["--step", "the file", "the experiment"]),
+  weights: z.array(z.enum(["ema", "model"])).min(1),
+  /** ISO time. */
+  imported: z.string(),
+});
+export type ImportedRecord = z.output<typeof importedSchema>;
+
 const pictureSchema = z.object({
   /** Place of the image in its source. */
   index: z.int().min(0),

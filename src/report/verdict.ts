@@ -6,7 +6,7 @@ import { type ComparedArm, type Comparison, compareArms, evaluationNames } from 
 import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { METRICS } from "./metrics.js";
-import type { LabelledArm, RunGroup } from "./run-groups.js";
+import { type LabelledArm, type RunGroup, seedOf } from "./run-groups.js";
 import { summarizeSeeds } from "./seed-summary.js";
 
 const HEADLINE = METRICS[0]!;
@@ -32,7 +32,7 @@ function oneSeed(group: RunGroup, name: string): string {
   const value = (row: ComparedArm) => formatNumber(headline(row)!.value!);
   const label = (row: ComparedArm) => row.arm.name;
   const control = comparison.control;
-  const end = circumstances(best!, run.experiment.train.steps);
+  const end = circumstances(best!);
   if (control === null || headline(control)?.value == null) {
     const why = control === null ? "there is no control arm" : "the control has not been measured";
     const said =
@@ -80,8 +80,8 @@ function manySeeds(group: RunGroup, name: string): string {
   return `${said}, mean and standard deviation over ${gain!.count} seeds, better in ${wins} of ${value!.count}. A few seeds show a tendency, not significance.${proxy}`;
 }
 
-function circumstances(best: ComparedArm, steps: number): string {
-  const { samples, network } = best.evaluation!;
+function circumstances(best: ComparedArm): string {
+  const { samples, network, step: steps } = best.evaluation!;
   const proxy = network.proxy ? `, ${network.name} as a proxy network` : "";
   return `One seed, ${steps} training steps, ${samples} samples${proxy}: a lead to follow up, not a significant result.`;
 }
@@ -99,7 +99,7 @@ function headline(row: ComparedArm) {
 
 /** What to keep in mind: of the metric, the network, the counts, and of arms that differ in several settings at once. */
 export function caveatsOf(group: RunGroup): string[] {
-  const caveats: string[] = [];
+  const caveats: string[] = importedArms(group);
   const run = group.runs[0]!;
   for (const name of evaluationNames(run)) {
     const comparison = compareArms(run, name);
@@ -115,6 +115,20 @@ export function caveatsOf(group: RunGroup): string[] {
   if (open.length > 0) caveats.push(`Not evaluated: ${open.map((arm) => arm.name).join(", ")}`);
   caveats.push(...severalKnobs(group.arms));
   return [...new Set(caveats)];
+}
+
+/** Arms whose weights were not trained by this run, and where they are from. */
+function importedArms({ runs, arms }: RunGroup): string[] {
+  return arms.flatMap(({ name, repetitions }) =>
+    repetitions.flatMap(({ imported }, i) => {
+      if (imported === null) return [];
+      const { step, file, sha256 } = imported;
+      const seed = runs.length > 1 ? ` of seed ${seedOf(runs[i]!)}` : "";
+      return [
+        `The arm ${name}${seed} was trained elsewhere: its weights, of step ${step}, were imported from ${file} (SHA-256 ${sha256})`,
+      ];
+    }),
+  );
 }
 
 /** Whether KID, which has no bias of small counts, puts the same arm first. */

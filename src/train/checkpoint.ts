@@ -60,11 +60,24 @@ export async function listCheckpoints(folder: string): Promise<CheckpointFile[]>
  * @returns its path.
  * @throws {DataError} it cannot be written (disk full, …); the ones before stay.
  */
-export async function writeCheckpoint(
-  folder: string,
-  { step, state, config, configHash }: Checkpoint,
-): Promise<string> {
+export async function writeCheckpoint(folder: string, checkpoint: Checkpoint): Promise<string> {
+  const { step } = checkpoint;
   const path = checkpointPath(folder, step);
+  await writeCheckpointFile(path, checkpoint);
+  const older = (await listCheckpoints(folder)).filter((file) => file.step < step);
+  for (const file of older.slice(0, Math.max(0, older.length - (KEPT - 1)))) {
+    await unlink(file.path).catch((error: unknown) => {
+      throw fileError(error, "cannot remove", file.path);
+    });
+  }
+  return path;
+}
+
+/** Writes one file in the form of a checkpoint, whole or not at all; its state need not be a whole one. @throws {DataError} as above. */
+export async function writeCheckpointFile(
+  path: string,
+  { step, state, config, configHash }: Checkpoint,
+): Promise<void> {
   const tensors: Record<string, SafeTensor> = {};
   for (const [name, { data, shape }] of Object.entries(state)) tensors[name] = { dtype: "F32", shape, data };
   await writeSafetensors(path, tensors, {
@@ -75,13 +88,6 @@ export async function writeCheckpoint(
     configHash,
     digest: digestOf(tensors),
   });
-  const older = (await listCheckpoints(folder)).filter((file) => file.step < step);
-  for (const file of older.slice(0, Math.max(0, older.length - (KEPT - 1)))) {
-    await unlink(file.path).catch((error: unknown) => {
-      throw fileError(error, "cannot remove", file.path);
-    });
-  }
-  return path;
 }
 
 /**

@@ -5,7 +5,9 @@ import { cacheCommand } from "./cache.js";
 import { configCommand } from "./config.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { exportCommand } from "./export.js";
 import { featuresCommand } from "./features.js";
+import { importCommand } from "./import.js";
 import { parityCommand } from "./parity.js";
 import { rankCommand } from "./rank.js";
 import { reportCommand } from "./report.js";
@@ -26,6 +28,8 @@ export const COMMANDS: readonly Command[] = [
   evaluateCommand,
   reportCommand,
   watchCommand,
+  exportCommand,
+  importCommand,
   targetsCommand,
   rankCommand,
   cacheCommand,

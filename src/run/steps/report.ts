@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { importedFiles } from "../hand-over/imported-record.js";
 import { armFiles, isWrittenFile, type Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
 import { type StepOptions, type StepOutcome, taskLabel, tellSkipped } from "./step.js";
@@ -33,7 +34,8 @@ async function isNewest(run: Run, file: string): Promise<boolean> {
   const { mtimeMs } = await stat(file);
   for (const arm of run.record.experiment.arms) {
     const { metrics, samplesRecord, evaluation } = armFiles(run.folder, arm.name);
-    for (const shown of [metrics, samplesRecord, evaluation]) {
+    const imported = importedFiles(run.folder, arm.name).record;
+    for (const shown of [metrics, samplesRecord, evaluation, imported]) {
       if ((await isWrittenFile(shown)) && (await stat(shown)).mtimeMs > mtimeMs) return false;
     }
   }

@@ -1,10 +1,12 @@
 import { UsageError } from "../../../data/errors.js";
-import { armFiles, checkpointFile, isWrittenFile, type Run } from "../run-folder.js";
+import { weightsFile } from "../hand-over/imported-record.js";
+import { armFiles, isWrittenFile, type Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
 import { type StepOptions, type StepOutcome, selectArms, tellSkipped } from "./step.js";
 
 /**
- * Step 3: draw samples from the last checkpoint of each arm; writes `samples.npz`, `samples.png` and, last, `samples.json`.
+ * Step 3: draw samples from the last checkpoint of each arm, or from the weights that were imported for it; writes `samples.npz`,
+ * `samples.png` and, last, `samples.json`.
  *
  * @throws {UsageError} an arm is not trained yet.
  */
@@ -18,7 +20,7 @@ export async function sampleStep(run: Run, options: StepOptions): Promise<StepOu
       outcomes.push(tellSkipped(options.progress, "sample", arm.name, `${experiment.sample.count} samples are drawn`));
       continue;
     }
-    const checkpoint = checkpointFile(run.folder, arm.name, experiment.train.steps);
+    const checkpoint = await weightsFile(run.folder, arm.name, experiment.train.steps);
     if (!(await isWrittenFile(checkpoint))) {
       throw new UsageError(`arm ${arm.name} is not trained to its end: ${checkpoint} is missing`, {
         hint: `first: descry train ${run.folder}`,

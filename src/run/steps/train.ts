@@ -1,4 +1,5 @@
 import { rm } from "node:fs/promises";
+import { findImported } from "../hand-over/imported-record.js";
 import { armFiles, checkpointFile, isWrittenFile, type Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
 import { type StepOptions, type StepOutcome, selectArms, tellSkipped } from "./step.js";
@@ -13,6 +14,12 @@ export async function trainStep(run: Run, options: StepOptions): Promise<StepOut
   for (const arm of selectArms(run, options)) {
     const { steps } = experiment.train;
     if (options.again === true) await rm(armFiles(run.folder, arm.name).folder, { recursive: true, force: true });
+    const imported = await findImported(run.folder, arm.name);
+    if (imported !== undefined) {
+      const why = `imported from ${imported.file}, step ${imported.step}`;
+      outcomes.push(tellSkipped(options.progress, "train", arm.name, why));
+      continue;
+    }
     if (await isWrittenFile(checkpointFile(run.folder, arm.name, steps))) {
       outcomes.push(tellSkipped(options.progress, "train", arm.name, `${steps} steps are done`));
       continue;

@@ -2,6 +2,9 @@
  * @file The pieces of work that run in a process of their own: what each gets, what it gives back, and where its code is. Only
  * the child loads that code; the parent knows the types alone.
  */
+import type { ImportedRecord } from "../../report/records.js";
+import type { ExportInput, ExportResult } from "../hand-over/export-run.js";
+import type { ImportInput } from "../hand-over/import-weights.js";
 import type { ProgressSink } from "../progress.js";
 import type { EvaluateInput } from "./evaluate-task.js";
 import type { FeaturesInput, FeaturesResult } from "./features-task.js";
@@ -18,6 +21,8 @@ export interface TaskInputs {
   sample: SampleInput;
   evaluate: EvaluateInput;
   report: ReportInput;
+  export: ExportInput;
+  import: ImportInput;
 }
 
 /** What each task gives back: plain JSON. */
@@ -28,6 +33,8 @@ export interface TaskResults {
   sample: null;
   evaluate: null;
   report: ReportResult;
+  export: ExportResult;
+  import: ImportedRecord;
 }
 
 export type TaskName = keyof TaskInputs;
@@ -45,6 +52,8 @@ const LOADERS: { readonly [N in TaskName]: () => Promise<Task<N>> } = {
   sample: async () => (await import("./sample-task.js")).sampleTask,
   evaluate: async () => (await import("./evaluate-task.js")).evaluateTask,
   report: async () => (await import("./report-task.js")).reportTask,
+  export: async () => (await import("../hand-over/export-run.js")).exportRun,
+  import: async () => (await import("../hand-over/import-weights.js")).importWeights,
 };
 
 /** Tasks that stop by themselves, leaving everything in order, when their signal is aborted; the others are just ended. */

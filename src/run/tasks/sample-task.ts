@@ -4,8 +4,9 @@ import { parseAutoencoder } from "../../../features/autoencoder/parse-autoencode
 import { type SampleDecoder, sampleArm } from "../../sample/sample-arm.js";
 import { verifyCheckpoint } from "../../train/checkpoint.js";
 import { type LatentsRecord, readFeaturesRecord } from "../features-record.js";
+import { weightsFile } from "../hand-over/imported-record.js";
 import type { ProgressSink } from "../progress.js";
-import { armFiles, checkpointFile } from "../run-folder.js";
+import { armFiles } from "../run-folder.js";
 import type { Experiment } from "../schema.js";
 import { sitConfigOf } from "../space.js";
 import { taskLabel } from "../steps/step.js";
@@ -16,11 +17,11 @@ export interface SampleInput {
   readonly arm: string;
 }
 
-/** Draw the samples of one arm from its last checkpoint. */
+/** Draw the samples of one arm. */
 export async function sampleTask({ runFolder, experiment, arm }: SampleInput, progress: ProgressSink): Promise<null> {
   const { sample, train } = experiment;
   const { source, latents } = await readFeaturesRecord(runFolder);
-  const checkpoint = checkpointFile(runFolder, arm, train.steps);
+  const checkpoint = await weightsFile(runFolder, arm, train.steps);
   await verifyCheckpoint(checkpoint);
   const task = progress.task(taskLabel("sample", arm), sample.count, "images");
   const decoder = latents === undefined ? undefined : await openSampleDecoder(experiment, latents);
