@@ -232,7 +232,7 @@ describe("the pipeline, end to end", () => {
     flip(path.join(features, "shard-00000.safetensors"));
     const foreign = await descry(["train", "tiny.yaml", "--quiet"], other);
     expect(foreign.stderr).toMatch(
-      /shard-00000\.safetensors: its data has changed since it was written — delete the folder /,
+      /shard-00000\.safetensors: its data has changed since it was written — delete this file and run again/,
     );
     expect(foreign.code).toBe(2);
     expect(existsSync(path.join(run, "arms", "aligned"))).toBe(false);

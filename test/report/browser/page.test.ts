@@ -72,7 +72,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`in a browser${NO_BROWSER === undefine
     expect(statSync(file).size).toBeLessThan(10e6);
     const page = await open({ javaScriptEnabled: false });
     expect(await page.locator(".plot svg path").count()).toBeGreaterThan(20);
-    expect(await page.locator(".controls").isVisible()).toBe(false);
+    for (const controls of await page.locator(".controls").all()) expect(await controls.isVisible()).toBe(false);
     expect(await page.locator("table.metrics").first().textContent()).toContain("sift-irepa");
   });
 
