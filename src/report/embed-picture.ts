@@ -5,7 +5,7 @@ import { DataError } from "../../data/errors.js";
 
 /** A picture inside a page. */
 export interface EmbeddedPicture {
-  /** `data:image/png;base64,…` */
+  /** `data:image/png;base64,…`, or `webp` where it was made smaller. */
   readonly uri: string;
   readonly widthPx: number;
   readonly heightPx: number;
@@ -14,7 +14,8 @@ export interface EmbeddedPicture {
 }
 
 /**
- * A PNG file as a data URI. Pictures wider than `mostPx` are made smaller; the others go in byte for byte.
+ * A PNG file as a data URI. Pictures wider than `mostPx` are made smaller and slightly lossy, for a page of less than 10 MB; the
+ * others go in byte for byte.
  *
  * @throws {DataError} the file is missing or no picture.
  */
@@ -38,9 +39,9 @@ export async function embedBytes(bytes: Uint8Array, name: string, mostPx = 1200)
     }
     const { data, info } = await sharp(bytes)
       .resize({ width: Math.min(width, mostPx) })
-      .png({ compressionLevel: 9 })
+      .webp(width > mostPx ? { quality: 85 } : { lossless: true })
       .toBuffer({ resolveWithObject: true });
-    return { uri: dataUri(data), widthPx: info.width, heightPx: info.height, isReduced: width > mostPx };
+    return { uri: dataUri(data, "webp"), widthPx: info.width, heightPx: info.height, isReduced: width > mostPx };
   } catch (cause) {
     throw new DataError(`${name}: not a readable picture`, { hint: "remove it and make it again", cause });
   }

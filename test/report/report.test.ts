@@ -5,6 +5,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { DataError } from "../../data/errors.js";
 import { writeNpz } from "../../data/npz.js";
+import { randomStream } from "../../data/random.js";
 import { readRun, readRuns } from "../../src/report/read-run.js";
 import { renderReport } from "../../src/report/render-page.js";
 import { writeReport } from "../../src/report/write-report.js";
@@ -276,6 +277,25 @@ describe("pictures in the page", () => {
     const figure = findAll(root, "figure").find((one) => textOf(one).startsWith("control"))!;
     expect(findAll(figure, "img")[0]!.attributes).toMatchObject({ width: "1200", height: "600" });
     expect(textOf(figure)).toContain("Shown smaller than they are");
+  });
+
+  test("sheets of 64 samples of 256 pixels, in four arms, leave the page below 10 MB", async () => {
+    const folder = await writeRun();
+    // Harder to pack than any photograph: smooth noise of every scale.
+    const noise = Buffer.from(
+      randomStream(0, "large sheet", 0)
+        .uniform(516 * 516 * 3)
+        .map((share) => share * 255),
+    );
+    const sheet = sharp(noise, { raw: { width: 516, height: 516, channels: 3 } }).resize(2064, 2064);
+    for (const { name } of ARMS)
+      await sheet
+        .clone()
+        .png()
+        .toFile(path.join(folder, "arms", name, "samples.png"));
+    const page = await renderReport([await readRun(folder)]);
+    expect(page).toContain("Shown smaller than they are");
+    expect(page.length).toBeLessThan(10e6);
   });
 
   test("without samples.png the sheet is made from samples.npz, in the same order", async () => {
