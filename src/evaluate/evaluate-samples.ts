@@ -8,11 +8,13 @@ import { readNpz } from "../../data/npz.js";
 import type { FeatureMatrix } from "./feature-matrix.js";
 import type { FeatureNetwork, NetworkOutput } from "./feature-network.js";
 import { frechetDistance, type Gaussian, gaussianOf } from "./frechet-distance.js";
+import { frechetInfluence } from "./frechet-influence.js";
 import { inceptionScore } from "./inception-score.js";
-import { KID_SUBSETS, kernelDistance, kidSubsetSize } from "./kid.js";
+import { type KernelDistance, KID_SUBSETS, kernelDistance, kidSubsetSize } from "./kid.js";
 import { openFeatureNetwork } from "./open-feature-network.js";
 import { precisionRecall } from "./precision-recall.js";
 import { type ImageBatch, openReference, type Reference, type ReferencePool } from "./reference-pool.js";
+import { type InfluenceRecord, writeInfluence } from "./write-influence.js";
 
 export type { ImageBatch, Reference } from "./reference-pool.js";
 
@@ -50,7 +52,7 @@ export interface SamplesToEvaluate {
   readonly step: number;
   /** Which weights drew them: `ema` or `model`. */
   readonly weights: string;
-  /** Where the record is written; not written when absent. */
+  /** Where the record is written, with the influences of the samples beside it; nothing is written when absent. */
   readonly outPath?: string;
   readonly onProgress?: EvaluationProgress;
 }
@@ -81,6 +83,8 @@ export interface EvaluationRecord {
   readonly metrics: GenerationMetrics;
   /** The same metrics of as many other real images in the place of the samples, or null. */
   readonly floor: GenerationMetrics | null;
+  /** How far each sample moves the metrics, for intervals; null where nothing was written or measured. */
+  readonly influence: InfluenceRecord | null;
   /** Why a metric, or the floor, is null. */
   readonly not_measured: Readonly<Record<string, string>>;
   /** Everything else that the numbers depend on. */
@@ -161,7 +165,9 @@ class ReferenceEvaluator implements Evaluator {
     const images = await readSamples(request.samplesPath, this.pool.sizePx);
     const samples = await featuresOf(this.network, "samples", images, progress);
     progress?.("metrics", 0, images.count);
-    const { metrics, notMeasured } = this.measure(samples);
+    const { metrics, notMeasured, kid } = this.measure(samples);
+    const { outPath } = request;
+    const influence = outPath === undefined ? null : await this.writeInfluence(outPath, samples.features, kid);
     progress?.("metrics", images.count, images.count);
     const seconds = (performance.now() - started) / 1e3; // the floor is of the reference, not of this arm
     const floor = await this.floor(images.count, progress);
@@ -177,6 +183,7 @@ class ReferenceEvaluator implements Evaluator {
       network: { name, sha256, proxy, resize, dim, cite },
       metrics,
       floor: typeof floor === "string" ? null : floor,
+      influence,
       not_measured: typeof floor === "string" ? { ...notMeasured, floor } : notMeasured,
       protocol: {
         source: this.pool.name,
@@ -187,12 +194,28 @@ class ReferenceEvaluator implements Evaluator {
       notes: notesOf(this.network, reference.count, images.count),
       seconds: Math.round(seconds * 1e3) / 1e3,
     };
-    if (request.outPath !== undefined) await writeFileAtomic(request.outPath, `${JSON.stringify(record, null, 2)}\n`);
+    if (outPath !== undefined) await writeFileAtomic(outPath, `${JSON.stringify(record, null, 2)}\n`);
     return record;
   }
 
   dispose(): Promise<void> {
     return this.network.dispose();
+  }
+
+  /** Of the metrics that were measured; null: of none. */
+  private async writeInfluence(
+    outPath: string,
+    features: FeatureMatrix,
+    kid: KernelDistance | null,
+  ): Promise<InfluenceRecord | null> {
+    const isMeasured = this.gaussian !== undefined && features.count >= 2;
+    const influences = {
+      ...(isMeasured && {
+        frechet_distance: frechetInfluence(this.gaussian, gaussianOf(features, "samples"), features),
+      }),
+      ...(kid !== null && { kid: kid.influence }),
+    };
+    return Object.keys(influences).length === 0 ? null : writeInfluence(outPath, influences);
   }
 
   private settings(samples: number) {
@@ -201,7 +224,11 @@ class ReferenceEvaluator implements Evaluator {
     return { neighbours, kid_subsets: kidSubsets, kid_subset_size: size, inception_splits: inceptionSplits };
   }
 
-  private measure(samples: Features): { metrics: GenerationMetrics; notMeasured: Record<string, string> } {
+  private measure(samples: Features): {
+    metrics: GenerationMetrics;
+    notMeasured: Record<string, string>;
+    kid: KernelDistance | null;
+  } {
     const { features: reference } = this.reference;
     const { features } = samples;
     const settings = this.settings(features.count);
@@ -240,7 +267,7 @@ class ReferenceEvaluator implements Evaluator {
       inception_score: typeof score === "string" ? null : score.mean,
       inception_score_std: typeof score === "string" ? null : score.std,
     };
-    return { metrics, notMeasured };
+    return { metrics, notMeasured, kid };
   }
 
   private score({ probabilities }: Features, splits: number) {

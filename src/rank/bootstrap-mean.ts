@@ -1,3 +1,4 @@
+import { quantile } from "../../data/quantile.js";
 import { randomStream } from "../../data/random.js";
 
 /** A mean with its interval. */
@@ -40,11 +41,4 @@ export function bootstrapMean(
   means.sort();
   const tail = (1 - CONFIDENCE) / 2;
   return { mean, low: quantile(means, tail), high: quantile(means, 1 - tail), images: count };
-}
-
-/** Between the two nearest of some sorted numbers, linearly. */
-function quantile(sorted: Float64Array, share: number): number {
-  const place = share * (sorted.length - 1);
-  const below = sorted[Math.floor(place)]!;
-  return below + (place - Math.floor(place)) * (sorted[Math.ceil(place)]! - below);
 }

@@ -7,7 +7,7 @@
  *     arms/ARM/metrics.jsonl                one line of JSON a step
  *     arms/ARM/checkpoint-0000300.safetensors
  *     arms/ARM/samples.npz  samples.json  samples.png
- *     arms/ARM/evaluation.json
+ *     arms/ARM/evaluation.json  evaluation-influence.npz
  */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, stat } from "node:fs/promises";

@@ -1,12 +1,14 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataError, NumericError, ShapeError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
-import { writeNpz } from "../../data/npz.js";
+import { readNpz, writeNpz } from "../../data/npz.js";
 import { type EvaluationRecord, evaluateSamples, openEvaluator } from "../../src/evaluate/evaluate-samples.js";
 import { frechetDistance, gaussianOf } from "../../src/evaluate/frechet-distance.js";
+import { frechetInfluence } from "../../src/evaluate/frechet-influence.js";
 import { kernelDistance } from "../../src/evaluate/kid.js";
 import { precisionRecall } from "../../src/evaluate/precision-recall.js";
 import { smoothImages } from "./support.js";
@@ -115,8 +117,24 @@ describe("evaluating samples", () => {
     expect(record.metrics.inception_score_std).toBeGreaterThan(0);
     expect(Object.keys(record)).toEqual([
       ...["arm", "step", "weights", "samples", "reference", "sampler", "network", "metrics", "floor"],
-      ...["not_measured", "protocol", "notes", "seconds"],
+      ...["influence", "not_measured", "protocol", "notes", "seconds"],
     ]);
+    const { file, sha256, metrics } = record.influence!;
+    expect([file, metrics]).toEqual(["evaluation-influence.npz", ["frechet_distance", "kid"]]);
+    expect(
+      createHash("sha256")
+        .update(await readFile(at(file)))
+        .digest("hex"),
+    ).toBe(sha256);
+    const influences = await readNpz(at(file));
+    const want = { frechet_distance: frechetInfluence(gaussianOf(a), gaussianOf(b), b), kid: kid.influence };
+    for (const [metric, { dtype, shape, data }] of Object.entries(influences)) {
+      expect([metric, dtype, shape]).toEqual([metric, "<f4", [40]]);
+      const largest = Math.max(...want[metric as keyof typeof want].map(Math.abs));
+      want[metric as keyof typeof want].forEach((value, i) => {
+        expect(Math.abs(value - Number(data[i])) / largest, `${metric} ${i}`).toBeLessThan(1e-4);
+      });
+    }
     expect((await readdir(folder)).filter((name) => name.includes("tmp"))).toEqual([]);
   });
 

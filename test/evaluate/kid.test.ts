@@ -58,6 +58,19 @@ describe("maximumMeanDiscrepancy", () => {
 describe("kernelDistance", () => {
   const [a, b] = [gaussianRows(1, 120, 6), gaussianRows(2, 90, 6, 0.3)];
 
+  test("influences are what leaving out a sample takes away, of the order of one part in the samples", () => {
+    const [many, some] = [gaussianRows(1, 280, 6), gaussianRows(2, 270, 6, 0.3)]; // more than one block of products
+    const { influence } = kernelDistance(many, some, { seed: 1, subsets: 1 });
+    const whole = naive(many, some);
+    const rows = rowsOf(some);
+    const spread = Math.sqrt(influence.reduce((sum, value) => sum + value * value, 0) / 270);
+    for (const i of [0, 1, 100, 255, 256, 269]) {
+      const without = naive(many, matrix(rows.filter((_, k) => k !== i)));
+      expect(Math.abs(influence[i]! - 269 * (whole - without)) / spread, `sample ${i}`).toBeLessThan(0.05);
+    }
+    expect(influence.reduce((sum, value) => sum + value, 0) / 270 / spread).toBeCloseTo(0, 4);
+  });
+
   test("subsets scatter about the value of all, repeatably", () => {
     const result = kernelDistance(a, b, { seed: 1, subsets: 60, subsetSize: 40 });
     expect(result.kid).toBe(maximumMeanDiscrepancy(a, b));
