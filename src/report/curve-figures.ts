@@ -1,9 +1,11 @@
 /** @file The curves and bars of a report as figures, each with a caption and a text for those who cannot see it. */
 import { evaluationNames } from "./compare-arms.js";
+import { curveOf } from "./convergence-record.js";
 import { packFigure } from "./figure-json.js";
 import { type CurveSeries, type CurvesFigure, type Figure, figureSpec, type GainBar } from "./figure-specs.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { type Html, html, trusted } from "./html.js";
+import { metricsIn } from "./metrics.js";
 import type { RunRecord } from "./read-run.js";
 import type { StepRecord } from "./records.js";
 import { prefixIds, renderSpec } from "./render-figure.js";
@@ -51,6 +53,18 @@ export const CURVE_CONTROLS = html`<div class="controls curve-controls" role="gr
 export async function trainingFigures(groups: readonly RunGroup[], maker: FigureMaker): Promise<Html[]> {
   const arms = groups.flatMap((group) => group.arms);
   const figures: Html[] = [];
+  const measured = convergenceSeries(arms);
+  if (measured !== null) {
+    const { metric, series, conditions } = measured;
+    figures.push(
+      await maker.figure(
+        curves(series, metric.label),
+        `${metric.label} along training.`,
+        conditions,
+        describeEnds(`${metric.label} over training steps`, series),
+      ),
+    );
+  }
   const denoising = seriesOf(arms, (line) => line.denoising_loss);
   if (denoising.length > 0) {
     figures.push(
@@ -120,6 +134,23 @@ function seriesOf(arms: readonly LabelledArm[], pick: (line: StepRecord) => numb
       ? []
       : [{ label, colour, repetitions: curves.map((points) => thin(points, MOST_CARRIED)) }];
   });
+}
+
+/** The first metric that was measured along training, of all arms that have it; null where none was. */
+function convergenceSeries(arms: readonly LabelledArm[]) {
+  const records = arms.flatMap(({ repetitions }) => repetitions.flatMap(({ convergence }) => convergence ?? []));
+  const points = records.flatMap((record) => record.points);
+  const metric = metricsIn(points).find(({ key }) => points.some(({ metrics }) => metrics[key] != null));
+  if (metric === undefined) return null;
+  const series = arms.flatMap(({ label, colour, repetitions }): CurveSeries[] => {
+    const curves = repetitions
+      .map(({ convergence }) => curveOf(convergence, metric.key))
+      .filter(({ length }) => length > 0);
+    return curves.length === 0 ? [] : [{ label, colour, repetitions: curves }];
+  });
+  const { samples, reference, network, weights } = records[0]!;
+  const conditions = `${samples} samples against ${reference} real images by ${network.name}${network.proxy ? " (proxy)" : ""}, ${weights} weights; the same noise at every step.`;
+  return { metric, series, conditions };
 }
 
 function pairedSeries(group: RunGroup): CurveSeries[] {

@@ -4,6 +4,7 @@ import { readdir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { fileError } from "../../data/atomic.js";
 import { DataError, UsageError } from "../../data/errors.js";
+import { type ConvergenceRecord, convergenceSchema } from "./convergence-record.js";
 import { type FilmRecord, filmSchema } from "./film-record.js";
 import { parseJson, readOptionalText } from "./read-json.js";
 import {
@@ -59,6 +60,8 @@ export interface ArmRecord {
   readonly samplesArray: string | null;
   /** What was drawn while training, or null when nothing was; its pictures lie in the arm's folder `film`. */
   readonly film: FilmRecord | null;
+  /** Its numbers along the training; null: not measured. */
+  readonly convergence: ConvergenceRecord | null;
   /** By file: `evaluation.json` first, then `evaluation-*.json` by name. Empty: not evaluated. */
   readonly evaluations: readonly NamedEvaluation[];
 }
@@ -76,7 +79,7 @@ export interface ReadOptions {
 
 /**
  * Read a run folder: `experiment.json`, `targets/targets.json` and of each arm `metrics.jsonl`, `film/film.json`,
- * `samples.*` and `evaluation*.json`. Only `experiment.json` must be there; an arm without the others is one that did not come that far.
+ * `convergence.json`, `samples.*` and `evaluation*.json`. Only `experiment.json` must be there; an arm without the others is one that did not come that far.
  *
  * @throws {DataError} a file is damaged or, for `experiment.json`, missing: names the file, the line and the field.
  */
@@ -154,6 +157,7 @@ async function readArm(
     samplesPicture: whereThere(path.join(folder, "samples.png")),
     samplesArray: whereThere(path.join(folder, "samples.npz")),
     film: await readFilm(path.join(folder, "film", "film.json")),
+    convergence: await readConvergence(path.join(folder, "convergence.json")),
     evaluations: await readEvaluations(folder, name),
   };
 }
@@ -209,6 +213,13 @@ async function readFilm(file: string): Promise<FilmRecord | null> {
   return text === null
     ? null
     : parseJson(text, file, filmSchema, "remove the folder film; the run is whole without it");
+}
+
+async function readConvergence(file: string): Promise<ConvergenceRecord | null> {
+  const text = await readOptionalText(file);
+  return text === null
+    ? null
+    : parseJson(text, file, convergenceSchema, "remove it, and evaluate again: descry evaluate RUN");
 }
 
 async function readTargets(folder: string): Promise<TargetsRecord | null> {

@@ -42,6 +42,7 @@ export function completeExperiment(file: ExperimentFile, origin: ConfigOrigin): 
   });
   checkSampling(file, origin);
   checkPrecision(file, origin);
+  checkAlongTraining(file, origin);
   if (data.count !== null) checkCounts(file, { count: data.count, said: `data.count = ${data.count} images` }, origin);
   return {
     name: file.name,
@@ -233,6 +234,26 @@ function checkPrecision({ train }: ExperimentFile, origin: ConfigOrigin): void {
   if (train.precision === "mixed" && (train.device === "tfjs-cpu" || train.device === "tfjs-gpu")) {
     const message = `mixed needs a compiled device, got device ${train.device}`;
     throw configError(origin, ["train", "precision"], message, "use device webgpu or cuda, or precision: float32");
+  }
+}
+
+function checkAlongTraining({ train, evaluate }: ExperimentFile, origin: ConfigOrigin): void {
+  const { every, everyCount } = evaluate;
+  if (every === null) {
+    if (everyCount === null) return;
+    throw configError(
+      origin,
+      ["evaluate", "everyCount"],
+      "is for evaluations along training: wanted evaluate.every too",
+    );
+  }
+  if (every >= train.steps) {
+    const message = `wanted fewer than the ${train.steps} steps of the training, got ${every}`;
+    throw configError(origin, ["evaluate", "every"], message, "null: no evaluation before the last step");
+  }
+  if (every % train.checkpointEvery !== 0) {
+    const message = `wanted a multiple of train.checkpointEvery (${train.checkpointEvery}), got ${every}`;
+    throw configError(origin, ["evaluate", "every"], message, `or set train.checkpointEvery: ${every}`);
   }
 }
 

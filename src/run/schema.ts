@@ -142,6 +142,16 @@ const evaluateSchema = z.strictObject({
     .default(null)
     .describe("samples a subset of KID (null: 100, or half of the smaller set)"),
   inceptionSplits: wholeNumber(1).default(10).describe("splits of the inception score"),
+  every: wholeNumber(1)
+    .nullable()
+    .default(null)
+    .describe(
+      "also evaluate along training, after every so many steps: a multiple of train.checkpointEvery (null: no)",
+    ),
+  everyCount: wholeNumber(2)
+    .nullable()
+    .default(null)
+    .describe("samples of each evaluation along training (null: sample.count)"),
 });
 
 const armSchema = z.strictObject({
@@ -236,7 +246,13 @@ export interface Experiment {
 }
 
 /** Dotted keys that came later, and how it was before: left out of the hash where it still is so, so that older runs keep their names. */
-export const LATER_KEYS = { "data.variants": null, latents: null, "train.precision": "float32" } as const;
+export const LATER_KEYS = {
+  "data.variants": null,
+  latents: null,
+  "train.precision": "float32",
+  "evaluate.every": null,
+  "evaluate.everyCount": null,
+} as const;
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */
 export const RESULT_NEUTRAL_KEYS = [

@@ -105,6 +105,8 @@ describe("good files", () => {
     expect(await hashOf(GOOD, "--set", "train.precision=mixed")).not.toBe(base);
     expect(await hashOf(GOOD, "--set", "data.variants=null")).toBe(base);
     expect(await hashOf(GOOD, "--set", "data.variants=2")).not.toBe(base);
+    expect(await hashOf(GOOD, "--set", "evaluate.every=null")).toBe(base);
+    expect(await hashOf(GOOD, "--set", "train.checkpointEvery=1", "--set", "evaluate.every=1")).not.toBe(base);
     // A hash that a run got before there were variants: old runs go on under their names.
     expect(base).toBe("984b2f0d");
   });
@@ -128,6 +130,25 @@ describe("good files", () => {
       expect(code).toBe(0);
     },
   );
+});
+
+describe("evaluations along training", () => {
+  const problem = (train: string, evaluate: string, line: RegExp) =>
+    expectProblem(
+      "train: { steps: 3, batch: 4 }",
+      `train: { steps: 300, batch: 4${train} }\nevaluate: { ${evaluate} }`,
+      line,
+    );
+
+  test("stand at checkpoints, before the end", async () => {
+    await problem(
+      "",
+      "every: 50",
+      /:6: evaluate\.every: wanted a multiple of train\.checkpointEvery \(100\), got 50 — or set/,
+    );
+    await problem("", "every: 300", /:6: evaluate\.every: wanted fewer than the 300 steps of the training, got 300/);
+    await problem("", "everyCount: 50", /:6: evaluate\.everyCount: is for evaluations along training/);
+  });
 });
 
 describe("latent space", () => {

@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import path from "node:path";
+import { convergenceFile } from "../along-training.js";
 import { importedFiles } from "../hand-over/imported-record.js";
 import { armFiles, isWrittenFile, type Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
@@ -35,7 +36,7 @@ async function isNewest(run: Run, file: string): Promise<boolean> {
   for (const arm of run.record.experiment.arms) {
     const { metrics, samplesRecord, evaluation } = armFiles(run.folder, arm.name);
     const imported = importedFiles(run.folder, arm.name).record;
-    for (const shown of [metrics, samplesRecord, evaluation, imported]) {
+    for (const shown of [metrics, samplesRecord, evaluation, imported, convergenceFile(run.folder, arm.name)]) {
       if ((await isWrittenFile(shown)) && (await stat(shown)).mtimeMs > mtimeMs) return false;
     }
   }

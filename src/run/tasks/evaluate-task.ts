@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { DataError } from "../../../data/errors.js";
 import { type EvaluationProgress, openEvaluator } from "../../evaluate/evaluate-samples.js";
 import type { SampleRecord } from "../../sample/sample-arm.js";
+import type { AlongPoint } from "../along-training.js";
 import { comparedImages } from "../compared-images.js";
 import { readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
@@ -15,11 +16,13 @@ export interface EvaluateInput {
   readonly runFolder: string;
   readonly experiment: Experiment;
   readonly arms: readonly string[];
+  /** Points along the training of arms. */
+  readonly along?: readonly { readonly arm: string; readonly point: AlongPoint }[];
 }
 
 /** Evaluate the samples of some arms against one reference. */
 export async function evaluateTask(
-  { runFolder, experiment, arms }: EvaluateInput,
+  { runFolder, experiment, arms, along = [] }: EvaluateInput,
   progress: ProgressSink,
 ): Promise<null> {
   const { data, evaluate, seed, train } = experiment;
@@ -43,10 +46,13 @@ export async function evaluateTask(
   const time = formatDuration((performance.now() - began) / 1000);
   referenceTask.finish(`${count} real images through ${evaluator.network.name}, ${time}`);
   try {
-    for (const arm of arms) {
-      const files = armFiles(runFolder, arm);
+    const sets = [
+      ...along.map(({ arm, point }) => ({ arm, files: point, label: `${arm}, step ${point.step}` })),
+      ...arms.map((arm) => ({ arm, files: armFiles(runFolder, arm), label: arm })),
+    ];
+    for (const { arm, files, label } of sets) {
       const drawn = await readSampleRecord(files.samplesRecord);
-      const task = progress.task(taskLabel("evaluate", arm), drawn.count, "images");
+      const task = progress.task(taskLabel("evaluate", label), drawn.count, "images");
       const record = await evaluator.evaluate({
         samplesPath: files.samples,
         sampleRecord: { ...drawn.sampler },

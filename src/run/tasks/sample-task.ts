@@ -3,6 +3,7 @@ import { openLatentDecoder } from "../../../features/autoencoder/open-decoder.js
 import { parseAutoencoder } from "../../../features/autoencoder/parse-autoencoder.js";
 import { type SampleDecoder, sampleArm } from "../../sample/sample-arm.js";
 import { verifyCheckpoint } from "../../train/checkpoint.js";
+import { type AlongPoint, alongCount } from "../along-training.js";
 import { type LatentsRecord, readFeaturesRecord } from "../features-record.js";
 import { weightsFile } from "../hand-over/imported-record.js";
 import type { ProgressSink } from "../progress.js";
@@ -15,23 +16,31 @@ export interface SampleInput {
   readonly runFolder: string;
   readonly experiment: Experiment;
   readonly arm: string;
+  /** A point along the training; absent: its end. */
+  readonly point?: AlongPoint;
 }
 
 /** Draw the samples of one arm. */
-export async function sampleTask({ runFolder, experiment, arm }: SampleInput, progress: ProgressSink): Promise<null> {
+export async function sampleTask(
+  { runFolder, experiment, arm, point }: SampleInput,
+  progress: ProgressSink,
+): Promise<null> {
   const { sample, train } = experiment;
   const { source, latents } = await readFeaturesRecord(runFolder);
-  const checkpoint = await weightsFile(runFolder, arm, train.steps);
+  const checkpoint = point?.weights ?? (await weightsFile(runFolder, arm, train.steps));
   await verifyCheckpoint(checkpoint);
-  const task = progress.task(taskLabel("sample", arm), sample.count, "images");
+  const count = point === undefined ? sample.count : alongCount(experiment);
+  const label = point === undefined ? arm : `${arm}, step ${point.step}`;
+  const task = progress.task(taskLabel("sample", label), count, "images");
   const decoder = latents === undefined ? undefined : await openSampleDecoder(experiment, latents);
   const drawing = sampleArm({
     ...sample,
+    count,
     checkpoint,
     config: sitConfigOf(experiment, source.classes.length),
     ...(decoder === undefined ? {} : { decoder }),
     path: train.path,
-    outFolder: armFiles(runFolder, arm).folder,
+    outFolder: point?.folder ?? armFiles(runFolder, arm).folder,
     threads: train.threads,
     device: train.device,
     onProgress: (done) => task.update(done),

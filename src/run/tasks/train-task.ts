@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
 import { openRowStore, type RowStore } from "../../../data/row-store.js";
 import { variantCount } from "../../../data/variants.js";
+import { listCheckpoints } from "../../train/checkpoint.js";
 import { trainArm } from "../../train/train-arm.js";
+import { isKept, keptWeightsFile } from "../along-training.js";
 import { type FeaturesRecord, openCachedStore, readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
 import type { ProgressSink } from "../progress.js";
-import { armFiles, findArm } from "../run-folder.js";
+import { armFiles, findArm, isWrittenFile } from "../run-folder.js";
 import type { AlignConfig, Experiment } from "../schema.js";
 import { sitConfigOf } from "../space.js";
 import { taskLabel } from "../steps/step.js";
 import { type Film, type FilmInput, openFilm } from "./film.js";
+import { keepWeights } from "./keep-weights.js";
 import { openSampleDecoder } from "./sample-task.js";
 
 export interface TrainInput {
@@ -46,6 +49,14 @@ export async function trainTask(
   let last = "";
   let film: Film | undefined;
   try {
+    const keep = async (checkpoint: string, step: number): Promise<void> => {
+      const file = keptWeightsFile(runFolder, name, step);
+      if (!isKept(step, experiment) || (await isWrittenFile(file))) return;
+      await keepWeights(checkpoint, file, experiment.sample.weights);
+    };
+    // Killed between a checkpoint and what is kept of it.
+    const newest = (await listCheckpoints(armFiles(runFolder, name).folder)).at(-1);
+    if (newest !== undefined) await keep(newest.path, newest.step);
     film = await beginFilm({ runFolder, experiment, arm: name, config: model, images }, record, features, progress);
     const result = await trainArm({
       folder: armFiles(runFolder, name).folder,
@@ -66,7 +77,10 @@ export async function trainTask(
         last = `loss ${loss.toFixed(3)}${alignment_loss === undefined ? "" : `, alignment ${alignment_loss.toFixed(3)}`}`;
         task.update(step, last);
       },
-      onCheckpoint: (checkpoint, step) => film?.shoot(checkpoint, step),
+      onCheckpoint: async (checkpoint, step) => {
+        await keep(checkpoint, step);
+        await film?.shoot(checkpoint, step);
+      },
     });
     const time = formatDuration((performance.now() - began) / 1000);
     const from = result.resumedFrom === 0 ? "" : `, continued after step ${result.resumedFrom}`;
