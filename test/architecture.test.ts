@@ -22,6 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   "src/report": ["src/models", "src/compile", "features", "data"],
   "src/rank": ["src/report", "src/compile", "features", "data"],
   "src/run": ["src/report", "src/evaluate", "src/sample", "src/train", "src/models", "src/compile", "features", "data"],
+  "src/analyze": ["src/run", "src/rank", "src/report", "src/evaluate", "features", "data"],
   "src/queue": ["src/run", "data"],
   "src/parity": [
     "src/report",
@@ -35,6 +36,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   "src/bench": ["src/sample", "src/train", "src/models", "src/compile", "features", "data"],
   "src/cli": [
+    "src/analyze",
     "src/queue",
     "src/bench",
     "src/rank",

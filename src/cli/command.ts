@@ -25,6 +25,14 @@ export interface Command {
   run(args: Arguments, context: CliContext): Promise<number>;
 }
 
+/** Commands under one word: `descry analyze correlation`. */
+export interface CommandGroup {
+  readonly name: string;
+  /** One line for `descry --help`. */
+  readonly summary: string;
+  readonly commands: readonly Command[];
+}
+
 /** An option that takes one text, or undefined. @throws {UsageError} given twice or empty. */
 export function textOption(args: Arguments, name: string): string | undefined {
   const value = args[name];

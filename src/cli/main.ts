@@ -9,7 +9,7 @@ import { DescryError, UsageError } from "../../data/errors.js";
 import { nearestName } from "../../data/nearest.js";
 import { packageVersion } from "../run/machine.js";
 import { Interrupted } from "../run/task-process.js";
-import type { Command } from "./command.js";
+import type { Command, CommandGroup } from "./command.js";
 import { COMMANDS } from "./commands/index.js";
 import type { CliContext } from "./context.js";
 import { stopProgress } from "./progress.js";
@@ -35,7 +35,7 @@ export async function main(argv: readonly string[], context: CliContext): Promis
 
 async function dispatch(argv: readonly string[], context: CliContext): Promise<number> {
   const word = argv.find((one) => !one.startsWith("-"));
-  if (word !== undefined && !COMMANDS.some(({ name }) => name === word)) throw unknownCommand(word);
+  if (word !== undefined) checkCommand(word, argv);
   let exitCode = 0;
   let printed = "";
   const parser = yargs([...argv])
@@ -54,10 +54,12 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<n
       // YError: what yargs itself does not like; any other error comes from a command.
       throw error === undefined || error.name === "YError" ? explain(error?.message ?? message, argv) : error;
     });
+  const run = async (command: Command, args: Record<string, unknown>): Promise<void> => {
+    exitCode = await command.run(args, context);
+  };
   for (const command of COMMANDS) {
-    register(parser, command, async (args) => {
-      exitCode = await command.run(args, context);
-    });
+    if ("commands" in command) registerGroup(parser, command, run);
+    else register(parser, command, run);
   }
   await parser.parseAsync([...argv], {}, (_error: unknown, _args: unknown, output: string) => {
     printed = output;
@@ -66,7 +68,18 @@ async function dispatch(argv: readonly string[], context: CliContext): Promise<n
   return exitCode;
 }
 
-function register(parser: Argv, command: Command, run: (args: Record<string, unknown>) => Promise<void>): void {
+type Run = (command: Command, args: Record<string, unknown>) => Promise<void>;
+
+function registerGroup(parser: Argv, { name, summary, commands }: CommandGroup, run: Run): void {
+  parser.command(name, summary, (builder) => {
+    for (const command of commands) register(builder, command, run);
+    return builder
+      .demandCommand(1, `${name}: wanted ${commands.map((one) => one.name).join(", ")}`)
+      .epilogue(`descry ${name} COMMAND --help shows the options of one, with examples.`);
+  });
+}
+
+function register(parser: Argv, command: Command, run: Run): void {
   parser.command(
     `${command.name} ${command.arguments}`.trim(),
     command.summary,
@@ -76,41 +89,56 @@ function register(parser: Argv, command: Command, run: (args: Record<string, unk
       for (const [line, what] of command.examples) builder.example(line, what);
       return builder;
     },
-    run,
+    (args) => run(command, args),
   );
 }
 
 /** yargs says what it does not know; add what is near. */
 function explain(message: string, argv: readonly string[]): UsageError {
-  const names = COMMANDS.map((command) => command.name);
-  const command = COMMANDS.find((one) => one.name === argv.find((word) => !word.startsWith("-")));
+  const { group, command, words } = findCommand(argv);
   const unknown = /^Unknown (?:argument|command)s?: (.+)$/.exec(message)?.[1]?.split(", ")[0];
   if (unknown === undefined || command === undefined) {
-    const hint = command === undefined ? `commands: ${names.join(", ")}` : `see descry ${command.name} --help`;
+    const names = (group?.commands ?? COMMANDS).map(({ name }) => name);
+    const hint = words === "" ? `commands: ${names.join(", ")}` : `see descry ${words} --help`;
     return new UsageError(message.replace(/\s*\n\s*/g, " "), { hint });
   }
   if (!argv.some((word) => word.startsWith("-") && word.includes(unknown))) {
-    return new UsageError(`${command.name}: unexpected argument "${unknown}"`, { hint: usageOf(command) });
+    const hint = `usage: descry ${`${words} ${command.arguments}`.trim()}`;
+    return new UsageError(`${words}: unexpected argument "${unknown}"`, { hint });
   }
   const known = [...Object.keys(command.options), ...GLOBAL_OPTIONS];
   if (known.includes(unknown)) {
-    return new UsageError(`--${unknown} stands before the command`, { hint: `descry ${command.name} … --${unknown}` });
+    return new UsageError(`--${unknown} stands before the command`, { hint: `descry ${words} … --${unknown}` });
   }
   const near = nearestName(unknown, known);
-  return new UsageError(`${command.name}: unknown option --${unknown}`, {
+  return new UsageError(`${words}: unknown option --${unknown}`, {
     hint: `${near === undefined ? "" : `did you mean --${near}? `}options: ${known.map((name) => `--${name}`).join(", ")}`,
   });
 }
 
-function unknownCommand(word: string): UsageError {
-  const names = COMMANDS.map(({ name }) => name);
-  const near = nearestName(word, names);
-  const hint = `${near === undefined ? "" : `did you mean "${near}"? `}commands: ${names.join(", ")}`;
-  return new UsageError(`unknown command "${word}"`, { hint });
+/** What a command line names: `words` as far as they are known. */
+function findCommand(argv: readonly string[]): { group?: CommandGroup; command?: Command; words: string } {
+  const [first, second] = argv.filter((word) => !word.startsWith("-"));
+  const top = COMMANDS.find(({ name }) => name === first);
+  if (top === undefined) return { words: "" };
+  if (!("commands" in top)) return { command: top, words: top.name };
+  const command = top.commands.find(({ name }) => name === second);
+  return command === undefined
+    ? { group: top, words: top.name }
+    : { group: top, command, words: `${top.name} ${command.name}` };
 }
 
-function usageOf(command: Command): string {
-  return `usage: descry ${`${command.name} ${command.arguments}`.trim()}`;
+/** @throws {UsageError} the first words are no command. */
+function checkCommand(word: string, argv: readonly string[]): void {
+  const { group, command, words } = findCommand(argv);
+  if (command !== undefined) return;
+  const [, second] = argv.filter((one) => !one.startsWith("-"));
+  if (group !== undefined && second === undefined) return; // yargs shows what there is, or asks for it
+  const names = (group?.commands ?? COMMANDS).map(({ name }) => name);
+  const unknown = group === undefined ? word : second!;
+  const near = nearestName(unknown, names);
+  const hint = `${near === undefined ? "" : `did you mean "${near}"? `}commands: ${names.join(", ")}`;
+  throw new UsageError(`${words === "" ? "" : `${words}: `}unknown command "${unknown}"`, { hint });
 }
 
 /** Print an error the way its kind wants it. */

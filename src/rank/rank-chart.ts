@@ -1,4 +1,4 @@
-import { renderSpec } from "../report/render-figure.js";
+import { standAloneSvg } from "../report/stand-alone-svg.js";
 import { RANK_METRICS } from "./metrics.js";
 import type { Ranking } from "./rank-targets.js";
 import { targetLabels } from "./target-labels.js";
@@ -12,7 +12,7 @@ const PANEL_PX = 190;
  * The figure of a ranking, an SVG that stands alone: one panel a metric, one row a target in the order of the ranking, the means
  * before and after spatial normalization with their intervals.
  */
-export async function rankChart({ rows, alpha, by }: Ranking): Promise<string> {
+export function rankChart({ rows, alpha, by }: Ranking): Promise<string> {
   const names = rows.filter(({ spatialNorm }) => spatialNorm === null).map(({ target }) => target);
   const order = targetLabels(names);
   const labelOf = (target: string) => order[names.indexOf(target)]!;
@@ -72,10 +72,5 @@ export async function rankChart({ rows, alpha, by }: Ranking): Promise<string> {
       ],
     };
   });
-  const svg = await renderSpec({ hconcat: panels, spacing: 18, padding: 14 });
-  // Charts of a report take ink, font and ground from its page; this one stands alone.
-  return svg.replace(
-    "<svg ",
-    '<svg xmlns="http://www.w3.org/2000/svg" color="#1b1d22" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" style="background: #ffffff" ',
-  );
+  return standAloneSvg({ hconcat: panels, spacing: 18, padding: 14 });
 }

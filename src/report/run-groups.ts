@@ -88,7 +88,8 @@ function uniqueLabels(runs: readonly RunRecord[]): string[] {
   return runs.map((run, i) => `${run.experiment.name}-${run.hash} #${i + 1}`);
 }
 
-function withoutNeutral(value: unknown, at = ""): unknown {
+/** Settings without what changes no result and without the seeds, in one order of keys: equal ones are repetitions. */
+export function withoutNeutral(value: unknown, at = ""): unknown {
   if (Array.isArray(value)) return value.map((item) => withoutNeutral(item, `${at}[]`));
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value)

@@ -22,9 +22,13 @@ describe("help", () => {
     }
   });
 
-  test.each(COMMANDS.map(({ name }) => name))("%s --help shows its options and an example", async (name) => {
-    const command = COMMANDS.find((one) => one.name === name)!;
-    const { code, stdout } = await runCli([name, "--help"]);
+  const each = COMMANDS.flatMap((one) =>
+    "commands" in one
+      ? one.commands.map((command) => [`${one.name} ${command.name}`, command] as const)
+      : [[one.name, one] as const],
+  );
+  test.each(each)("%s --help shows its options and an example", async (words, command) => {
+    const { code, stdout } = await runCli([...words.split(" "), "--help"]);
     expect(code).toBe(0);
     for (const option of Object.keys(command.options)) expect(stdout).toContain(`--${option}`);
     expect(command.examples.length).toBeGreaterThan(0);
@@ -42,6 +46,15 @@ describe("wrong command lines", () => {
   test("no command", () => expectOneLine([], /no command given — commands: run, sweep, features/));
   test("misspelt command", () =>
     expectOneLine(["trian", "x.yaml"], /unknown command "trian" — did you mean "train"\?/));
+  test("no command of a group", () =>
+    expectOneLine(["analyze"], /analyze: wanted correlation, .* — see descry analyze --help/));
+  test("misspelt command of a group", () =>
+    expectOneLine(["analyze", "corelation"], /analyze: unknown command "corelation" — did you mean "correlation"\?/));
+  test("misspelt option of a group's command", () =>
+    expectOneLine(
+      ["analyze", "correlation", "--agianst", "kid"],
+      /analyze correlation: unknown option --agianst — did you mean --against\?/,
+    ));
   test("misspelt option", () =>
     expectOneLine(["run", "x.yaml", "--quite"], /run: unknown option --quite — did you mean --quiet\?/));
   test("option before the command", () =>

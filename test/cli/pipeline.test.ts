@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { readSafetensors } from "../../data/safetensors.js";
 import { ROOT, temporaryFolder } from "./run-cli.js";
 
 const BIN = path.join(ROOT, "dist", "src", "cli", "bin.js");
@@ -153,6 +154,43 @@ describe("the pipeline, end to end", () => {
       expect(finalCheckpoint(run, arm).equals(finalCheckpoint(runFolder(project), arm)), arm).toBe(true);
       expect(numbersOf(run, arm)).toEqual(numbersOf(runFolder(project), arm));
     }
+  });
+
+  test("evaluated along training, killed in between and continued: each kept step has its numbers, the last those of the end", async () => {
+    const other = newProject();
+    const command = ["run", "tiny.yaml", "--set", "evaluate.every=2", "--set", "train.checkpointEvery=1"];
+    const killed = await descry(command, other, (stderr, kill) => {
+      if (/^sample +control, step 2 /m.test(stderr)) kill("SIGKILL");
+    });
+    expect(killed.signal).toBe("SIGKILL");
+    const resumed = await descry(command, other);
+    expect(resumed.stderr).not.toMatch(/^descry: /m);
+    expect(resumed.stderr).not.toMatch(/^sample +control, step 2 /m);
+    expect(resumed.code).toBe(0);
+    const run = runFolder(other);
+    const along = (arm: string, name: string) => path.join(run, "arms", arm, "along", "0000002", name);
+    for (const arm of ["control", "aligned"]) {
+      expect(numbersOf(run, arm)).toEqual(numbersOf(runFolder(project), arm));
+      expect(finalCheckpoint(run, arm).equals(finalCheckpoint(runFolder(project), arm)), arm).toBe(false); // another configHash
+      const checkpoint = await readSafetensors(path.join(run, "arms", arm, "checkpoint-0000002.safetensors"));
+      const kept = await readSafetensors(along(arm, "weights.safetensors"));
+      expect(Object.keys(kept.tensors).every((name) => name.startsWith("ema/"))).toBe(true);
+      expect(kept.tensors["ema/x_embedder.proj.weight"]).toEqual(checkpoint.tensors["ema/x_embedder.proj.weight"]);
+      const { points } = JSON.parse(readFileSync(path.join(run, "arms", arm, "convergence.json"), "utf8")) as {
+        points: { step: number; metrics: object }[];
+      };
+      expect(points.map(({ step }) => step)).toEqual([2, 3]);
+      expect(points[1]!.metrics).toEqual(numbersOf(run, arm));
+      expect(points[0]!.metrics).toEqual(JSON.parse(readFileSync(along(arm, "evaluation.json"), "utf8")).metrics);
+      expect(points[0]!.metrics).not.toEqual(points[1]!.metrics);
+    }
+    expect(readFileSync(path.join(run, "report.html"), "utf8")).toContain("Fréchet distance along training.");
+    const { code, stdout } = await descry(["analyze", "convergence", run, "--json"], other);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout).metric.key).toBe("frechet_distance");
+    const skipped = await descry([...command, "--json"], other);
+    const { steps } = JSON.parse(skipped.stdout) as { steps: Record<string, { state: string }[]> };
+    expect(Object.values(steps).every((outcomes) => outcomes.every(({ state }) => state === "skipped"))).toBe(true);
   });
 
   test("interrupted: exit code 130, one line, and the same command goes on", async () => {

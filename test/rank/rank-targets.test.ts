@@ -108,9 +108,9 @@ describe("ranking", () => {
     const files = await writeRanking(ranking, folder);
     expect(files.map((file) => path.basename(file))).toEqual([
       "ranking.csv",
+      "ranking.json",
       "ranking.svg",
       "ranking.png",
-      "ranking.json",
     ]);
     const read = (name: string) => readFileSync(path.join(folder, name), "utf8");
     expect(JSON.parse(read("ranking.json"))).toEqual(ranking);

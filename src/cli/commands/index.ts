@@ -1,5 +1,6 @@
 /** @file All commands, in the order in which `descry --help` lists them. */
-import type { Command } from "../command.js";
+import type { Command, CommandGroup } from "../command.js";
+import { analyzeCommands } from "./analyze/index.js";
 import { benchCommand } from "./bench.js";
 import { cacheCommand } from "./cache.js";
 import { configCommand } from "./config.js";
@@ -19,7 +20,7 @@ import { trainCommand } from "./train.js";
 import { watchCommand } from "./watch.js";
 import { workerCommand } from "./worker.js";
 
-export const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly (Command | CommandGroup)[] = [
   runCommand,
   sweepCommand,
   featuresCommand,
@@ -28,6 +29,7 @@ export const COMMANDS: readonly Command[] = [
   evaluateCommand,
   reportCommand,
   watchCommand,
+  analyzeCommands,
   exportCommand,
   importCommand,
   targetsCommand,

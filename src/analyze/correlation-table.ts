@@ -1,0 +1,95 @@
+import { targetLabels } from "../rank/target-labels.js";
+import { alignTable } from "../report/align-table.js";
+import { csvLines } from "../report/csv-lines.js";
+import { formatNumber } from "../report/format-number.js";
+import type { CorrelationEstimate } from "./correlate.js";
+import { type CorrelationAnalysis, caveatOf, type GroupCorrelation } from "./correlation.js";
+
+const HEADER = ["metric", "targets", "Pearson r", "95 %", "p", "Spearman ρ", "95 %", "p"];
+
+/** The correlations as aligned text: one table a group, and below what was correlated. */
+export function formatCorrelation({ groups, leftOut, against, bootstrap }: CorrelationAnalysis): string {
+  const sense = { lower: ", lower is better", higher: ", higher is better" };
+  const variants = new Map(groups.flatMap(({ columns }) => columns.map(({ short, variant }) => [short, variant])));
+  const lines = [
+    ...groups.flatMap((group) => [group.label, tableOf(group), ""]),
+    `against ${against.label}${against.direction === null ? "" : sense[against.direction]}; intervals: ${bootstrap.interval}, ${bootstrap.resamples} resamples, seed ${bootstrap.seed}; p: Student's t, two-sided`,
+    ...Array.from(variants, ([short, variant]) => `${short}: ${variant}`),
+    ...new Set(groups.map(({ protocol }) => protocol).filter((text) => text !== "")),
+    ...groups.flatMap((group) => {
+      const caveat = caveatOf(group);
+      return caveat === null ? [] : [groups.length > 1 ? `${group.label}: ${caveat}` : caveat];
+    }),
+    ...leftOut.map(({ label, targets, why }) => `left out: ${label}: ${targets.join(", ")} (${why})`),
+  ];
+  return lines.join("\n");
+}
+
+function tableOf({ correlations }: GroupCorrelation): string {
+  const rows = correlations.map(({ short, targets, result, why }) =>
+    result === null ? [short, why!] : [short, String(targets), ...cellsOf(result.pearson), ...cellsOf(result.spearman)],
+  );
+  return alignTable(HEADER, rows);
+}
+
+function cellsOf({ coefficient, p, low, high }: CorrelationEstimate): string[] {
+  const interval = low === null || high === null ? "–" : `${fixed(low)} … ${fixed(high)}`;
+  return [fixed(coefficient), interval, p < 1e-4 ? "<0.0001" : p.toFixed(4)];
+}
+
+const fixed = (value: number): string => value.toFixed(3).replace("-", "−");
+
+/** One row a metric and group; what is not known is empty. */
+export function correlationCsv({ groups, against }: CorrelationAnalysis): string {
+  const estimate = (name: string) => [name, `${name}_low`, `${name}_high`, `${name}_p`];
+  const numbers = (one: CorrelationEstimate | undefined) =>
+    one === undefined ? [null, null, null, null] : [one.coefficient, one.low, one.high, one.p];
+  return csvLines([
+    [
+      "group",
+      "metric",
+      "against",
+      "targets",
+      ...estimate("pearson"),
+      ...estimate("spearman"),
+      "slope",
+      "intercept",
+      "variant",
+    ],
+    ...groups.flatMap(({ label, correlations }) =>
+      correlations.map(({ key, targets, result, variant }) => [
+        label,
+        key,
+        against.key,
+        targets,
+        ...numbers(result?.pearson),
+        ...numbers(result?.spearman),
+        result?.line.slope ?? null,
+        result?.line.intercept ?? null,
+        variant,
+      ]),
+    ),
+  ]);
+}
+
+/** The points: one row a target and group. A file of one group can be analyzed again with `--csv`. */
+export function pointsCsv({ groups, against }: Pick<CorrelationAnalysis, "groups" | "against">): string {
+  const keys = [...new Set(groups.flatMap(({ columns }) => columns.map(({ key }) => key)))];
+  return csvLines([
+    ["target", ...keys, against.key, "group"],
+    ...groups.flatMap(({ label, points }) =>
+      points.map(({ target, metrics, value }) => [target, ...keys.map((key) => metrics[key] ?? null), value, label]),
+    ),
+  ]);
+}
+
+/** Targets in a few words, as labels of points. */
+export function pointLabels({ points }: GroupCorrelation): string[] {
+  return targetLabels(points.map(({ target }) => target));
+}
+
+/** `r = −0.852 [−0.94, −0.70]` */
+export function describeCoefficient(symbol: string, { coefficient, low, high }: CorrelationEstimate): string {
+  const interval = low === null || high === null ? "" : ` [${formatNumber(low, 3)}, ${formatNumber(high, 3)}]`;
+  return `${symbol} = ${formatNumber(coefficient, 4)}${interval}`;
+}

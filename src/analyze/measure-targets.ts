@@ -1,0 +1,126 @@
+/**
+ * @file The spatial metrics of the targets that runs were aligned to, from the features in their caches: what the arms saw, before
+ * and after the normalization of their recipe.
+ */
+import path from "node:path";
+import { holdFolder } from "../../data/folder-lock.js";
+import { randomStream } from "../../data/random.js";
+import { openRowStore } from "../../data/row-store.js";
+import { centreDisc } from "../../features/centre-disc.js";
+import { openNormalizer } from "../../features/open-normalizer.js";
+import { type SpatialMetrics, spatialMetrics } from "../../features/spatial-metrics.js";
+import { RANK_METRICS } from "../rank/metrics.js";
+import { readFeaturesRecord } from "../run/features-record.js";
+import { openRun } from "../run/run-folder.js";
+
+/** Images that are read at a time. */
+const BATCH = 16;
+
+/** Means over images; null where no image has a value. */
+export type MeanMetrics = Readonly<Record<keyof SpatialMetrics, number | null>>;
+
+export interface MeasuredTarget {
+  readonly images: number;
+  /** Tokens a side. */
+  readonly grid: number;
+  readonly plain: MeanMetrics;
+  /** After normalization; null where the recipe has none. */
+  readonly normalized: MeanMetrics | null;
+}
+
+export interface MeasureOptions {
+  /** Images at most, drawn by the seed. */
+  readonly count: number;
+  readonly seed: number;
+  /** Where relative caches are looked for when the run's own working folder is gone; absolute. */
+  readonly cwd: string;
+  /** After every batch. */
+  readonly onImages?: (done: number, total: number, target: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Measures each target once, however many runs and arms share its features. */
+export class TargetMeter {
+  private readonly known = new Map<string, Promise<MeasuredTarget>>();
+
+  constructor(private readonly options: MeasureOptions) {}
+
+  /**
+   * @param runFolder absolute. @param alpha of the spatial normalization; null: none.
+   * @throws {UsageError} the run has no cached features. @throws {CacheError} they are no longer in the cache, or damaged.
+   */
+  async measure(runFolder: string, target: string, alpha: number | null): Promise<MeasuredTarget> {
+    const { record: run } = await openRun(runFolder, this.options.cwd);
+    const { targets, source, grid } = await readFeaturesRecord(runFolder);
+    const cached = targets[target];
+    if (cached === undefined) throw new Error(`${runFolder}/features.json lacks ${target}`);
+    const key = JSON.stringify([cached.key, alpha]);
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const folder = path.resolve(run.workingFolder, cached.folder);
+    const facts = { target, images: source.length, grid, alpha };
+    const measuring = measureStore({ folder, key: cached.key }, facts, this.options);
+    this.known.set(key, measuring);
+    return measuring;
+  }
+}
+
+interface StoreFacts {
+  readonly target: string;
+  /** Rows that are images as they are. */
+  readonly images: number;
+  readonly grid: number;
+  readonly alpha: number | null;
+}
+
+async function measureStore(
+  { folder, key }: { readonly folder: string; readonly key: string },
+  { target, images, grid, alpha }: StoreFacts,
+  { count, seed, onImages, signal }: MeasureOptions,
+): Promise<MeasuredTarget> {
+  // Opening tells what is missing; until then there may be no folder to hold.
+  const store = await openRowStore(folder, key);
+  const hold = await holdFolder(folder);
+  try {
+    const [tokens, dim] = store.header.columns["features"]!.shape as [number, number];
+    const drawn = randomStream(seed, "analyze/images", 0).permutation(images).slice(0, count).sort();
+    const normalizer = alpha === null ? undefined : await openNormalizer({ tokens, dim, batch: BATCH, alpha });
+    try {
+      const mask = centreDisc([grid, grid]);
+      const plain: SpatialMetrics[] = [];
+      const normalized: SpatialMetrics[] = [];
+      for (let first = 0; first < drawn.length; first += BATCH) {
+        signal?.throwIfAborted();
+        // Rows of variants come behind those of the images as they are.
+        const rows = drawn.subarray(first, first + BATCH);
+        const values = (await store.read("features", rows)) as Float32Array;
+        const after = await normalizer?.normalize(values, rows.length);
+        for (let i = 0; i < rows.length; i++) {
+          const own = (all: Float32Array) => all.subarray(i * tokens * dim, (i + 1) * tokens * dim);
+          plain.push(spatialMetrics(own(values), [grid, grid], mask));
+          if (after !== undefined) normalized.push(spatialMetrics(own(after), [grid, grid], mask));
+        }
+        onImages?.(plain.length, drawn.length, target);
+      }
+      return {
+        images: drawn.length,
+        grid,
+        plain: means(plain),
+        normalized: normalizer === undefined ? null : means(normalized),
+      };
+    } finally {
+      await normalizer?.dispose();
+    }
+  } finally {
+    await store.close();
+    await hold.release();
+  }
+}
+
+function means(all: readonly SpatialMetrics[]): MeanMetrics {
+  const meanOf = (key: keyof SpatialMetrics) => {
+    const finite = all.map((one) => one[key]).filter(Number.isFinite);
+    return finite.length === 0 ? null : finite.reduce((a, b) => a + b, 0) / finite.length;
+  };
+  return Object.fromEntries(RANK_METRICS.map(({ key }) => [key, meanOf(key)])) as MeanMetrics;
+}

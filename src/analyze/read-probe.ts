@@ -1,0 +1,24 @@
+import { z } from "zod";
+import { DataError } from "../../data/errors.js";
+import { parseJson, readOptionalText } from "../report/read-json.js";
+
+/** What is read of `probe.json`. */
+const probeSchema = z.looseObject({
+  rows: z.array(z.looseObject({ target: z.string(), accuracy: z.number().min(0).max(1) })).min(1),
+});
+
+/**
+ * Accuracies by target, from a file of `descry probe`. Of a target that was probed in several ways the first row counts.
+ *
+ * @throws {DataError} no such file, or not one of these.
+ */
+export async function readProbe(file: string): Promise<ReadonlyMap<string, number>> {
+  const text = await readOptionalText(file);
+  const hint = "wanted probe.json of descry probe";
+  if (text === null) throw new DataError(`${file}: there is no such file`, { hint });
+  const accuracies = new Map<string, number>();
+  for (const { target, accuracy } of parseJson(text, file, probeSchema, hint).rows) {
+    if (!accuracies.has(target)) accuracies.set(target, accuracy);
+  }
+  return accuracies;
+}
