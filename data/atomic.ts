@@ -52,15 +52,29 @@ export function unexpectedFileError(error: unknown): unknown {
  * @param data  The bytes, or a text as UTF-8, or parts that are written one after the other.
  * @throws {DataError} no space, no permission, no such folder: names the file and what to do.
  */
-export async function writeFileAtomic(path: string, data: Uint8Array | string | readonly Uint8Array[]): Promise<void> {
+export function writeFileAtomic(path: string, data: Uint8Array | string | readonly Uint8Array[]): Promise<void> {
+  const parts = typeof data === "string" ? [Buffer.from(data, "utf8")] : data instanceof Uint8Array ? [data] : data;
+  return writeFileAtomicBy(path, async (write) => {
+    for (const part of parts) await write(part);
+  });
+}
+
+/** Writes bytes after what was written, or over what stands at an offset. */
+export type WriteBytes = (bytes: Uint8Array, offset?: number) => Promise<void>;
+
+/** As {@link writeFileAtomic}, piece by piece: what `fill` writes until it is done is the file. What it throws comes through. */
+export async function writeFileAtomicBy(path: string, fill: (write: WriteBytes) => Promise<void>): Promise<void> {
   const folder = dirname(path);
   const temporary = join(folder, `.${basename(path)}.tmp.${process.pid}.${randomBytes(6).toString("hex")}`);
-  const parts = typeof data === "string" ? [Buffer.from(data, "utf8")] : data instanceof Uint8Array ? [data] : data;
   try {
     const handle = await open(temporary, "wx");
     try {
+      let end = 0;
       try {
-        for (const part of parts) await writePart(handle, part);
+        await fill(async (bytes, offset) => {
+          await writePart(handle, bytes, offset ?? end);
+          end = Math.max(end, (offset ?? end) + bytes.byteLength);
+        });
         await handle.sync();
       } finally {
         await handle.close();
@@ -78,11 +92,11 @@ export async function writeFileAtomic(path: string, data: Uint8Array | string | 
 }
 
 /** One call of `write` may take less than it is given, and at most 2 GiB. */
-async function writePart(handle: FileHandle, part: Uint8Array): Promise<void> {
+async function writePart(handle: FileHandle, part: Uint8Array, position: number): Promise<void> {
   let offset = 0;
   while (offset < part.byteLength) {
     const length = Math.min(part.byteLength - offset, MAX_WRITE_BYTES);
-    offset += (await handle.write(part, offset, length)).bytesWritten;
+    offset += (await handle.write(part, offset, length, position + offset)).bytesWritten;
   }
 }
 

@@ -1,14 +1,14 @@
 /**
- * @file NumPy's files: `.npy` (one array) and `.npz` (a zip of them). Written stored, as `numpy.savez` does; read stored or
- * deflated (`savez_compressed`), zip64 included, checksums verified. C order, little-endian, plain numbers only.
+ * @file NumPy's files: `.npy` (one array) and `.npz` (a zip of them), read stored or deflated (`savez_compressed`), zip64 included,
+ * checksums verified. C order, little-endian, plain numbers only. Written by `write-npz.ts`.
  *
  * @source NEP 1 / numpy.lib.format (npy 1.0 to 3.0); PKWARE APPNOTE 6.3 (zip).
  */
 import { constants } from "node:buffer";
 import { type FileHandle, open } from "node:fs/promises";
 import { inflateRawSync } from "node:zlib";
-import { Zip, ZipPassThrough } from "fflate";
-import { fileError, writeFileAtomic } from "./atomic.js";
+import { ZipPassThrough } from "fflate";
+import { fileError } from "./atomic.js";
 import { DataError, ShapeError, UnsupportedError } from "./errors.js";
 import { readFully } from "./safetensors.js";
 
@@ -69,8 +69,8 @@ const ALIGNMENT = 64;
 const MAX_DEFLATE_RATIO = 1032;
 const U32_MAX = 0xffffffff;
 /** Of an npy header of version 1; plain arrays need no longer one. */
-const MAX_HEADER_BYTES = 10 + 0xffff;
-const DAMAGED = "the file is damaged or was cut short: remove it and make or fetch it again";
+export const MAX_HEADER_BYTES = 10 + 0xffff;
+export const DAMAGED = "the file is damaged or was cut short: remove it and make or fetch it again";
 
 /** The bytes of an `.npy` file, version 1.0. @throws {ShapeError} data of another length or type than shape and dtype say. */
 export function encodeNpy(array: NpyInput): Uint8Array {
@@ -135,14 +135,19 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
   return { dtype, shape, data: new array(aligned.buffer, aligned.byteOffset, dataBytes / array.BYTES_PER_ELEMENT) };
 }
 
-function checkDataBytes({ dtype, shape, dataStart, dataBytes }: NpyHeader, sizeBytes: number, name: string): void {
+/** @throws {DataError} an `.npy` file of another length than its header says. */
+export function checkDataBytes(
+  { dtype, shape, dataStart, dataBytes }: NpyHeader,
+  sizeBytes: number,
+  name: string,
+): void {
   const got = sizeBytes - dataStart;
   if (got === dataBytes) return;
   throw new DataError(`${name}: array ${dtype} [${shape}] has ${got} bytes, want ${dataBytes}`, { hint: DAMAGED });
 }
 
-/** @param bytes the beginning of the file, with the header whole. */
-function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
+/** @param bytes the beginning of the file, with the header whole. @throws {DataError | UnsupportedError} as `readNpyHeader`. */
+export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   const damaged = (what: string) => new DataError(`${name}: ${what}`, { hint: DAMAGED });
   if (!MAGIC.equals(bytes.subarray(0, MAGIC.length))) throw damaged("not an npy file");
   if (bytes.length < 12) throw damaged(`only ${bytes.length} bytes long`);
@@ -172,38 +177,8 @@ function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
       hint: "save numpy.ascontiguousarray(array) instead",
     });
   }
-  const dataBytes = shape.reduce((product, size) => product * size, ARRAYS[dtype].BYTES_PER_ELEMENT);
+  const dataBytes = npyDataBytes(dtype, shape);
   return { dtype, shape, dataStart, dataBytes };
-}
-
-/**
- * Writes arrays as `numpy.savez(path, **arrays)` would, atomically. The bytes depend on names and arrays only, not on the time.
- *
- * @throws {ShapeError} data of another length or type than shape and dtype say.
- * @throws {UnsupportedError} 4 GiB or more. @throws {DataError} the file cannot be written.
- */
-export async function writeNpz(path: string, arrays: Readonly<Record<string, NpyInput>>): Promise<void> {
-  const parts: Uint8Array[] = [];
-  const zip = new Zip((error, part) => {
-    if (error !== null) throw error;
-    parts.push(part);
-  });
-  for (const [name, array] of Object.entries(arrays)) {
-    const [header, data] = npyParts(name, array);
-    const file = new ZipPassThrough(`${name}.npy`);
-    file.mtime = new Date(1980, 0, 1);
-    zip.add(file);
-    file.push(header);
-    file.push(data, true);
-  }
-  zip.end();
-  const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  if (sizeBytes >= U32_MAX) {
-    throw new UnsupportedError(`${path}: would have ${sizeBytes} bytes; npz files of 4 GiB and more are not written`, {
-      hint: "write fewer or smaller arrays into one file",
-    });
-  }
-  await writeFileAtomic(path, parts);
 }
 
 /**
@@ -247,6 +222,8 @@ export interface NpzEntry {
   readonly storedBytes: number;
   /** Of the `.npy` file. */
   readonly sizeBytes: number;
+  /** CRC-32 of the `.npy` file. */
+  readonly crc: number;
 }
 
 /**
@@ -261,8 +238,9 @@ export async function listNpz(path: string): Promise<NpzEntry[]> {
       const entries: NpzEntry[] = [];
       for (const [file, member] of await readDirectory(handle, path)) {
         const offset = await dataOffset(handle, member, `${path}: ${file}`);
-        const { method, storedBytes, sizeBytes } = member;
-        entries.push({ name: file.replace(/\.npy$/, ""), isDeflated: method === 8, offset, storedBytes, sizeBytes });
+        const { method, storedBytes, sizeBytes, crc } = member;
+        const name = file.replace(/\.npy$/, "");
+        entries.push({ name, isDeflated: method === 8, offset, storedBytes, sizeBytes, crc });
       }
       return entries;
     } finally {
@@ -273,7 +251,11 @@ export async function listNpz(path: string): Promise<NpzEntry[]> {
   }
 }
 
-function npyParts(name: string, { dtype: asked, shape, data }: NpyInput): [header: Uint8Array, data: Uint8Array] {
+/** @throws {ShapeError} data of another length or type than shape and dtype say. */
+export function npyParts(
+  name: string,
+  { dtype: asked, shape, data }: NpyInput,
+): [header: Uint8Array, data: Uint8Array] {
   const fits = (dtype: NpyDType) => data instanceof ARRAYS[dtype];
   const dtype = asked ?? (Object.keys(ARRAYS) as NpyDType[]).find(fits);
   if (dtype === undefined || !fits(dtype)) {
@@ -287,6 +269,11 @@ function npyParts(name: string, { dtype: asked, shape, data }: NpyInput): [heade
   if (data.length !== count) {
     throw new ShapeError(`npy: "${name}" [${shape}] wants ${count} elements, got ${data.length}`);
   }
+  return [npyHeader(dtype, shape), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+}
+
+/** The beginning of an `.npy` file, version 1.0, up to its array. */
+export function npyHeader(dtype: NpyDType, shape: readonly number[]): Uint8Array {
   const tuple = `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`;
   const dict = `{'descr': '${dtype}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const length = Math.ceil((MAGIC.length + 4 + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
@@ -297,8 +284,12 @@ function npyParts(name: string, { dtype: asked, shape, data }: NpyInput): [heade
   header.writeUInt16LE(length - 10, 8);
   header.write(dict, 10, "latin1");
   header.write("\n", length - 1);
-  return [header, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+  return header;
 }
+
+/** Bytes of an array's elements. */
+export const npyDataBytes = (dtype: NpyDType, shape: readonly number[]): number =>
+  shape.reduce((product, size) => product * size, ARRAYS[dtype].BYTES_PER_ELEMENT);
 
 interface Member {
   readonly method: number;

@@ -3,15 +3,21 @@ import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { ConfigError, NumericError, UnsupportedError } from "../../data/errors.js";
-import { writeNpz } from "../../data/npz.js";
 import { type RandomStream, randomStream } from "../../data/random.js";
+import { writeNpz } from "../../data/write-npz.js";
 import { writePixels } from "../../data/write-pixels.js";
 import { type LatentScaling, unscaleLatents } from "../../features/autoencoder/latent-scaling.js";
 import type { LatentDecoder } from "../../features/autoencoder/open-decoder.js";
 import type { Device } from "../compile/compile.js";
 import type { SitConfig } from "../models/sit-sizes.js";
-import { openSitNetwork, readCheckpointWeights, type SampleParameters, type WeightsName } from "./network.js";
-import { sampleGrid } from "./sample-grid.js";
+import {
+  openSitNetwork,
+  readCheckpointWeights,
+  type SampleParameters,
+  type SitNetwork,
+  type WeightsName,
+} from "./network.js";
+import { GRID_IMAGES, sampleGrid } from "./sample-grid.js";
 import { checkSampler, type SamplePath, type SamplerName, sampleSit } from "./sit-sampler.js";
 
 export interface SampleArmOptions {
@@ -80,32 +86,49 @@ export interface SampleRecord {
   readonly seconds: number;
 }
 
-/** Samples as they come from the model. */
-export interface DrawnSamples {
-  /** [N,H,W,3] uint8. */
-  readonly images: Uint8Array;
+/** What is drawn, but for the samples themselves. */
+interface OpenedDrawing {
   readonly shape: SampleRecord["shape"];
   /** As {@link SampleRecord}. */
   readonly step: number | null;
   /** Settings with their defaults. */
   readonly settings: Pick<SampleRecord, "weights" | "count" | "batch" | "classes" | "decoder" | "sampler" | "device">;
+  /** The samples in order, [n,H,W,3] uint8; once. @throws {NumericError} a sample that is not finite, by its number. */
+  batches(): AsyncGenerator<Uint8Array>;
+}
+
+/** Samples as they come from the model. */
+export interface DrawnSamples extends Omit<OpenedDrawing, "batches"> {
+  /** [N,H,W,3] uint8. */
+  readonly images: Uint8Array;
 }
 
 /**
- * Draw samples from a trained model and write them down.
+ * Draw samples from a trained model and write them down, each batch as it is drawn: never all of them are in memory.
  *
  * @returns the record that was written.
  * @throws as {@link drawSamples}; {DataError} a file that cannot be written.
  */
 export async function sampleArm({ outFolder, ...options }: SampleArmOptions): Promise<SampleRecord> {
   const started = performance.now();
-  const { images, shape, step, settings } = await drawSamples(options);
-  const [count, heightPx, widthPx] = shape;
+  const { shape, step, settings, batches } = await openDrawing(options);
+  const [, heightPx, widthPx] = shape;
   await mkdir(outFolder, { recursive: true });
-  // The record is written last and removed first: where it is, it belongs to the samples beside it.
-  await rm(path.join(outFolder, "samples.json"), { force: true });
-  await writeNpz(path.join(outFolder, "samples.npz"), { arr_0: { shape, data: images } });
-  await writeFileAtomic(path.join(outFolder, "samples.png"), await sampleGrid(images, [count, heightPx, widthPx]));
+  const shown: Uint8Array[] = [];
+  let shownBytes = 0;
+  const parts = async function* () {
+    for await (const part of batches()) {
+      const wanted = GRID_IMAGES * heightPx * widthPx * 3 - shownBytes;
+      if (wanted > 0) shown.push(part.slice(0, wanted));
+      shownBytes += part.length;
+      yield part;
+    }
+    // The record is written last, and removed before new samples take the place of old ones: where it is, it belongs to those beside it.
+    await rm(path.join(outFolder, "samples.json"), { force: true });
+  };
+  await writeNpz(path.join(outFolder, "samples.npz"), { arr_0: { dtype: "|u1", shape, parts: parts() } });
+  const grid = await sampleGrid(Buffer.concat(shown), [Math.min(shape[0], GRID_IMAGES), heightPx, widthPx]);
+  await writeFileAtomic(path.join(outFolder, "samples.png"), grid);
   const { checkpoint } = options;
   const record: SampleRecord = {
     format: 1,
@@ -119,6 +142,14 @@ export async function sampleArm({ outFolder, ...options }: SampleArmOptions): Pr
   return record;
 }
 
+/** Samples in memory, as {@link openDrawing} draws them: for a few. @throws as it. */
+export async function drawSamples(options: Omit<SampleArmOptions, "outFolder">): Promise<DrawnSamples> {
+  const { batches, ...drawing } = await openDrawing(options);
+  const parts: Uint8Array[] = [];
+  for await (const part of batches()) parts.push(part);
+  return { ...drawing, images: new Uint8Array(Buffer.concat(parts)) };
+}
+
 /**
  * Draw samples from a trained model of pixels, or of latents, which are decoded.
  *
@@ -130,7 +161,7 @@ export async function sampleArm({ outFolder, ...options }: SampleArmOptions): Pr
  * @throws {DataError} an unreadable checkpoint. @throws {ShapeError} another model's checkpoint.
  * @throws {NumericError} a sample that is not finite, by its number.
  */
-export async function drawSamples(options: Omit<SampleArmOptions, "outFolder">): Promise<DrawnSamples> {
+async function openDrawing(options: Omit<SampleArmOptions, "outFolder">): Promise<OpenedDrawing> {
   const { checkpoint, config, decoder, count, seed, sampler, steps, device = "cpu", threads, onProgress } = options;
   const { classes = config.classes, guidance = 1, guidanceInterval = [0, 1], weights = "ema" } = options;
   const { path: dataPath = "linear" } = options;
@@ -161,13 +192,21 @@ export async function drawSamples(options: Omit<SampleArmOptions, "outFolder">):
   const imagePx = decoder?.network.sizePx ?? sizePx;
   const shape = [count, imagePx, imagePx, 3] as const;
   const imageSize = imagePx * imagePx * 3;
-  const images = new Uint8Array(count * imageSize);
-  const network = await openSitNetwork(source.parameters, config, {
-    batch,
-    device,
-    ...(threads === undefined ? {} : { threads }),
-  });
-  try {
+
+  async function* batches(): AsyncGenerator<Uint8Array> {
+    const network = await openSitNetwork(source.parameters, config, {
+      batch,
+      device,
+      ...(threads === undefined ? {} : { threads }),
+    });
+    try {
+      yield* drawBatches(network);
+    } finally {
+      await network.dispose();
+    }
+  }
+
+  async function* drawBatches(network: SitNetwork): AsyncGenerator<Uint8Array> {
     for (let first = 0; first < count; first += batch) {
       const here = Math.min(batch, count - first);
       // The compiled network takes whole batches: samples beyond the last are zeros, dropped below.
@@ -194,21 +233,20 @@ export async function drawSamples(options: Omit<SampleArmOptions, "outFolder">):
         }
       }
       const drawn = samples.subarray(0, here * sampleSize);
-      const out = images.subarray(first * imageSize, (first + here) * imageSize);
+      const out = new Uint8Array(here * imageSize);
       if (decoder !== undefined) await decodeSamples(drawn, decoder, out, first);
       else
         for (let i = 0; i < here; i++)
           writePixels(sampleOf(drawn, i), 3, out.subarray(i * imageSize, (i + 1) * imageSize));
+      yield out;
     }
-  } finally {
-    await network.dispose();
   }
 
   const step = Number(source.metadata["step"] ?? Number.NaN);
   return {
-    images,
     shape,
     step: Number.isInteger(step) ? step : null,
+    batches,
     settings: {
       weights,
       count,

@@ -2,6 +2,9 @@
 import sharp from "sharp";
 import { ShapeError } from "../../data/errors.js";
 
+/** Samples shown at most, by default. */
+export const GRID_IMAGES = 64;
+
 export interface SampleGridOptions {
   /** Samples across. @default the smallest whole number whose square holds them all */
   readonly columns?: number;
@@ -21,7 +24,7 @@ export interface SampleGridOptions {
 export async function sampleGrid(
   images: Uint8Array,
   [count, heightPx, widthPx]: readonly [count: number, heightPx: number, widthPx: number],
-  { most = 64, columns, gapPx = 2 }: SampleGridOptions = {},
+  { most = GRID_IMAGES, columns, gapPx = 2 }: SampleGridOptions = {},
 ): Promise<Uint8Array> {
   const imageBytes = heightPx * widthPx * 3;
   if (count < 1 || images.length !== count * imageBytes) {

@@ -6,8 +6,9 @@ import { deflateRawSync, gzipSync } from "node:zlib";
 import tar from "tar-stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { OpenOptions } from "../../data/image-source.js";
-import { type NpyInput, writeNpz } from "../../data/npz.js";
+import type { NpyInput } from "../../data/npz.js";
 import { openImageSource } from "../../data/open-source.js";
+import { writeNpz } from "../../data/write-npz.js";
 
 let folder: string;
 beforeEach(async () => {

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataError, ShapeError, UnsupportedError } from "../../data/errors.js";
-import { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyInput, readNpz, writeNpz } from "../../data/npz.js";
+import { decodeNpy, encodeNpy, type NpyArray, type NpyData, type NpyInput, readNpz } from "../../data/npz.js";
+import { writeNpz } from "../../data/write-npz.js";
 
 let folder: string;
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import path from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { DataError } from "../../data/errors.js";
-import { writeNpz } from "../../data/npz.js";
 import { randomStream } from "../../data/random.js";
+import { writeNpz } from "../../data/write-npz.js";
 import { readRun, readRuns } from "../../src/report/read-run.js";
 import { renderReport } from "../../src/report/render-page.js";
 import { writeReport } from "../../src/report/write-report.js";
@@ -201,7 +201,7 @@ describe("the page", () => {
     const table = findAll(root, "table")[0]!;
     expect(findAll(findAll(table, "thead")[0]!, "th")).toHaveLength(5);
     expect(textOf(findAll(table, "caption")[0]!)).toContain(
-      "Inception score: not measured (random-vgg gives no class probabilities).",
+      "Class score: not measured (random-vgg gives no class probabilities).",
     );
   });
 

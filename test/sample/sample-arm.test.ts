@@ -206,7 +206,7 @@ describe("sampleArm", () => {
     broken["x_embedder.proj.bias"]!.data[0] = Number.NaN;
     const outFolder = path.join(folder, "diverged");
     await expect(sample({ checkpoint: broken, outFolder })).rejects.toThrow("sample 0 is not finite");
-    await expect(readdir(outFolder)).rejects.toThrow("ENOENT");
+    expect(await readdir(outFolder)).toEqual([]);
   });
 
   test("a checkpoint without the wanted weights is refused", async () => {
