@@ -32,6 +32,7 @@ const KERNELS = {
   bicubic: (size: number, target: number) => repeatedTaps(size, target, 2, cubic(-0.75)),
   "bilinear-antialias": (size: number, target: number) => stretchedTaps(size, target, 1, triangle),
   "bicubic-antialias": (size: number, target: number) => stretchedTaps(size, target, 2, cubic(-0.5)),
+  "bilinear-tf1": (size: number, target: number) => repeatedTaps(size, target, 1, triangle, 0),
 } as const satisfies Record<string, (size: number, target: number) => Taps[]>;
 
 export type Interpolation = keyof typeof KERNELS;
@@ -47,7 +48,7 @@ export interface ResizeOptions {
 }
 
 /**
- * Resize square RGB images. Output pixel i is centred at (i + ½)·size/target; rows first, then columns, nothing is rounded or clamped:
+ * Resize square RGB images. Output pixel i is centred at (i + ½)·size/target, but for `bilinear-tf1`; rows first, then columns, nothing is rounded or clamped:
  * a cubic may overshoot 0…255.
  *
  * @param images [count,size,size,3] uint8 RGB. Read only.
@@ -107,10 +108,20 @@ function stretchedTaps(size: number, target: number, support: number, kernel: (x
   });
 }
 
-/** The kernel as it is; where it reaches beyond the border, the pixel at the border counts again. */
-function repeatedTaps(size: number, target: number, support: number, kernel: (x: number) => number): Taps[] {
+/**
+ * The kernel as it is; where it reaches beyond the border, the pixel at the border counts again.
+ *
+ * @param centre of a pixel: ½, or 0 where positions are counted from corners.
+ */
+function repeatedTaps(
+  size: number,
+  target: number,
+  support: number,
+  kernel: (x: number) => number,
+  centre = 0.5,
+): Taps[] {
   return Array.from({ length: target }, (_, i) => {
-    const position = ((i + 0.5) * size) / target - 0.5;
+    const position = ((i + centre) * size) / target - centre;
     const first = Math.floor(position) - support + 1;
     const inside = (sample: number): number => Math.min(Math.max(sample, 0), size - 1);
     const start = inside(first);

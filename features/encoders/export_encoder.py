@@ -107,7 +107,11 @@ def interpolated(model, x):
 
 
 def clip(config, size, _):
-    from transformers import CLIPVisionModel
+    from transformers import CLIPVisionModel, CLIPVisionModelWithProjection
+
+    if config == EMBEDDING:
+        model = CLIPVisionModelWithProjection.from_pretrained("openai/clip-vit-large-patch14-336")
+        return Tokens(model, lambda model, x: model(pixel_values=x).image_embeds)
 
     # Hugging Face's last_hidden_state is the transformer's output; only the pooled one goes through the final norm.
     return Tokens(CLIPVisionModel.from_pretrained("openai/clip-vit-large-patch14"), last_hidden_state if size == 224 else interpolated)
@@ -171,6 +175,9 @@ def vgg(config, size, _):
     return Tokens(vgg16(weights=VGG16_Weights.IMAGENET1K_FEATURES).features[:24], lambda model, x: model(x))
 
 
+# CLIP at 336 pixels: not for alignment; the embedding of the image [n,768], for CMMD.
+EMBEDDING = "l-336"
+
 # Patch and name of the output, as in encoder-table.ts.
 TYPES = {
     "dino": (dino, 16, "last_hidden_state"),
@@ -208,6 +215,8 @@ def export(name, tokens, out, weights=None):
         raise SystemExit(f"{name}: unknown; there are {', '.join(TYPES)}, such as dinov2-vit-b")
     make, patch, output = TYPES[kind]
     size = 1024 if kind == "sam" else patch_of(kind, config, patch) * tokens
+    if config == EMBEDDING:
+        size, output = 336, "image_embeds"
     model = make(config, size, weights).eval().float()
     os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
     large = sum(p.numel() * p.element_size() for p in model.parameters()) > 1.9e9

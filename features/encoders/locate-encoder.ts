@@ -25,12 +25,17 @@ export interface LocatedEncoder {
 /**
  * Find the encoder's file; an export of one's own always wins.
  *
+ * @param as what it is wanted for, for messages.
  * @throws {UnsupportedError} there is none, and none to download: says how to make one. @throws {DataError} a file that cannot be
  *   downloaded or read, or that has changed since it was first used.
  */
-export async function locateEncoder(encoder: PublishedEncoder, onDownload?: DownloadListener): Promise<LocatedEncoder> {
+export async function locateEncoder(
+  encoder: PublishedEncoder,
+  onDownload?: DownloadListener,
+  as = "target",
+): Promise<LocatedEncoder> {
   const own = ownExport(encoder);
-  const what = `target "${encoder.name}"`;
+  const what = `${as} "${encoder.name}"`;
   if (existsSync(own)) {
     const names = await weightFiles(own, what);
     const files = await Promise.all([own, ...names.map((name) => join(dirname(own), name))].map(hashFile));

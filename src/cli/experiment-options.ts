@@ -36,6 +36,11 @@ export const EXPERIMENT_OPTIONS = {
     requiresArg: true,
     describe: "train and sample on cpu, webgpu, cuda, tfjs-cpu or tfjs-gpu",
   },
+  reference: {
+    type: "string",
+    requiresArg: true,
+    describe: "npz file of the ADM suite to compare samples with, instead of the data set's images",
+  },
   tensorboard: { type: "boolean", describe: "also write TensorBoard's event files while training" },
   set: { type: "string", requiresArg: true, describe: "override a value, e.g. train.steps=100 (repeatable)" },
 } satisfies Record<string, Options>;
@@ -65,7 +70,7 @@ export const ARM_OPTION = {
   arm: { type: "string", requiresArg: true, describe: "only this arm (repeatable)" },
 } satisfies Record<string, Options>;
 
-/** `--data`, `--skip-bad`, `--device`, `--tensorboard` and `--set`, in the order in which they are laid over the file. */
+/** `--data`, `--skip-bad`, `--device`, `--reference`, `--tensorboard` and `--set`, in the order in which they are laid over the file. */
 export function readOverrides(args: Arguments): Override[] {
   const overrides: Override[] = [];
   const data = textOption(args, "data");
@@ -73,6 +78,10 @@ export function readOverrides(args: Arguments): Override[] {
   if (flag(args, "skip-bad")) overrides.push({ path: ["data", "skipBad"], value: true, origin: "--skip-bad" });
   const device = textOption(args, "device");
   if (device !== undefined) overrides.push({ path: ["train", "device"], value: device, origin: "--device" });
+  const reference = textOption(args, "reference");
+  if (reference !== undefined) {
+    overrides.push({ path: ["evaluate", "reference"], value: reference, origin: "--reference" });
+  }
   if (flag(args, "tensorboard")) {
     overrides.push({ path: ["train", "tensorboard"], value: true, origin: "--tensorboard" });
   }
@@ -118,7 +127,7 @@ export async function openTarget(name: string, args: Arguments, context: CliCont
   if (existsSync(full) && statSync(full).isDirectory()) {
     if (readOverrides(args).length > 0) {
       throw new UsageError(`${name}: the values of a run are settled`, {
-        hint: "give --data, --device and --set with the experiment file; other values are another run",
+        hint: "give --data, --device, --reference and --set with the experiment file; other values are another run",
       });
     }
     return openRun(full, context.cwd);

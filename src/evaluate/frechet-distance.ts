@@ -13,6 +13,7 @@
  * normal distributions; Higham 2002, Accuracy and Stability of Numerical Algorithms, section 10.3 (pivoted Cholesky).
  */
 import { ShapeError } from "../../data/errors.js";
+import { CovarianceSum } from "./covariance-sum.js";
 import { checkFeatures, checkSameDim, type FeatureMatrix, visitProducts } from "./feature-matrix.js";
 import { symmetricEigenvalues } from "./symmetric-eigenvalues.js";
 
@@ -28,9 +29,6 @@ export interface Gaussian {
   readonly rank: number;
 }
 
-/** Samples that are transposed and added to the covariance at a time. */
-const CHUNK = 512;
-
 /**
  * The Gaussian of a set of features: sample mean and covariance (n − 1).
  *
@@ -45,7 +43,11 @@ export function gaussianOf(features: FeatureMatrix, what = "features"): Gaussian
     for (let d = 0; d < dim; d++, at++) mean[d] = mean[d]! + data[at]!;
   }
   for (let d = 0; d < dim; d++) mean[d] = mean[d]! / count;
-  if (count > dim) return gaussianFrom(mean, covariance(features, mean));
+  if (count > dim) {
+    const sum = new CovarianceSum(dim, mean);
+    sum.add(data);
+    return gaussianFrom(mean, sum.result().covariance);
+  }
   const scale = 1 / Math.sqrt(count - 1);
   const centred = new Float64Array(count * dim);
   let trace = 0;
@@ -64,9 +66,10 @@ export function gaussianOf(features: FeatureMatrix, what = "features"): Gaussian
  *
  * @param mean [D]
  * @param covariance [D, D] row-major, symmetric positive semidefinite; the lower triangle is read.
+ * @param mostRank what its rank cannot exceed, such as n − 1 of the samples that it is of. @default D
  * @throws {ShapeError} sizes that do not fit.
  */
-export function gaussianFrom(mean: Float64Array, covariance: Float64Array): Gaussian {
+export function gaussianFrom(mean: Float64Array, covariance: Float64Array, mostRank = mean.length): Gaussian {
   const dim = mean.length;
   if (covariance.length !== dim * dim) {
     throw new ShapeError(
@@ -77,7 +80,7 @@ export function gaussianFrom(mean: Float64Array, covariance: Float64Array): Gaus
   let trace = 0;
   for (let d = 0; d < dim; d++) trace += covariance[d * dim + d]!;
   const factor = pivotedCholesky(covariance, dim);
-  return { mean, trace, factor, rank: factor.count };
+  return { mean, trace, factor, rank: Math.min(factor.count, mostRank) };
 }
 
 /**
@@ -125,23 +128,6 @@ function products(a: FeatureMatrix, b: FeatureMatrix | undefined): Float64Array 
     { lower: b === undefined },
   );
   return matrix;
-}
-
-/** Sample covariance, [D, D]; the lower triangle is filled (and some of the upper). */
-function covariance({ data, count, dim }: FeatureMatrix, mean: Float64Array): Float64Array {
-  const sums = new Float64Array(dim * dim);
-  for (let start = 0; start < count; start += CHUNK) {
-    const size = Math.min(CHUNK, count - start);
-    const columns = new Float64Array(dim * size);
-    for (let i = 0; i < size; i++) {
-      const row = (start + i) * dim;
-      for (let d = 0; d < dim; d++) columns[d * size + i] = data[row + d]! - mean[d]!;
-    }
-    const part = products({ data: columns, count: dim, dim: size }, undefined);
-    for (let k = 0; k < sums.length; k++) sums[k] = sums[k]! + part[k]!;
-  }
-  for (let k = 0; k < sums.length; k++) sums[k] = sums[k]! / (count - 1);
-  return sums;
 }
 
 /** F [rank, D] with FᵀF = A for a symmetric positive semidefinite A [D, D] of which the lower triangle is read. */

@@ -2,36 +2,42 @@
 import { DataError, ShapeError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
 import { randomStream } from "../../data/random.js";
+import type { FeatureNetwork } from "./feature-network.js";
+import { type ImageBatch, type ImageSet, imagesInMemory, imagesOfSource } from "./image-set.js";
+import { openReferenceFile, type ReferenceStatistics } from "./reference-file.js";
 
-/** [count, size, size, 3] uint8 RGB. */
-export interface ImageBatch {
-  readonly images: Uint8Array;
-  readonly count: number;
-  readonly size: number;
-}
+export type { ImageBatch } from "./image-set.js";
 
 /**
- * The real images: given, or drawn without replacement from a source (all of it where `count` is absent).
- * A `floor` set, or what the source has left, is measured as if it were samples: what a perfect model would score.
+ * The real images: given, or drawn without replacement from a source (all of it where `count` is absent), or a reference file of the ADM
+ * evaluation suite. A `floor` set, or what the source has left, is measured as if it were samples: what a perfect model would score.
  */
 export type Reference =
   | (ImageBatch & { readonly floor?: ImageBatch })
-  | { readonly source: ImageSource; readonly sizePx: number; readonly count?: number };
+  | { readonly source: ImageSource; readonly sizePx: number; readonly count?: number }
+  | { readonly file: string };
 
 /** Where the real images come from. */
 export interface ReferencePool {
   readonly name: string | null;
-  readonly sizePx: number;
+  /** Of a reference file. */
+  readonly file?: { readonly path: string; readonly sha256: string };
+  /** What samples have to be; null: a file of statistics does not say. */
+  readonly sizePx: number | null;
   /** How many real images there are besides the reference. */
   readonly spare: number;
-  reference(): Promise<ImageBatch>;
+  /** Absent: there are statistics alone. */
+  readonly reference?: ImageSet;
+  /** Instead of those of the reference's images. @throws {DataError} a file with nothing for this network. */
+  statisticsFor(network: FeatureNetwork): Promise<ReferenceStatistics | undefined>;
   /** Images that are not in the reference; `count` ≤ `spare`. */
-  others(count: number): Promise<ImageBatch>;
+  others(count: number): ImageSet;
 }
 
-/** @throws {ShapeError} images that do not fit their count and size. @throws {DataError} a source with too few images. */
-export function openReference(reference: Reference, seed: number): ReferencePool {
+/** @throws {ShapeError} images that do not fit their count and size. @throws {DataError} a source with too few images; a bad file. */
+export async function openReference(reference: Reference, seed: number): Promise<ReferencePool> {
   if ("source" in reference) return sourcePool(reference, seed);
+  if ("file" in reference) return filePool(reference.file);
   const { floor } = reference;
   checkBatch("reference", reference);
   if (floor !== undefined) {
@@ -44,12 +50,9 @@ export function openReference(reference: Reference, seed: number): ReferencePool
     name: null,
     sizePx: reference.size,
     spare: floor?.count ?? 0,
-    reference: async () => reference,
-    others: async (count) => ({
-      images: floor!.images.subarray(0, count * floor!.size ** 2 * 3),
-      count,
-      size: floor!.size,
-    }),
+    reference: imagesInMemory(reference),
+    statisticsFor: async () => undefined,
+    others: (count) => imagesInMemory({ ...floor!, count }),
   };
 }
 
@@ -57,32 +60,43 @@ export function openReference(reference: Reference, seed: number): ReferencePool
 export const referenceOrder = (length: number, seed: number): Uint32Array =>
   randomStream(seed, "evaluate/reference", 0).permutation(length);
 
-function sourcePool({ source, sizePx, count = source.length }: Extract<Reference, { source: unknown }>, seed: number) {
+function sourcePool(
+  { source, sizePx, count = source.length }: Extract<Reference, { source: unknown }>,
+  seed: number,
+): ReferencePool {
   if (count < 2 || count > source.length) {
     throw new DataError(`reference: wants ${count} images, ${source.name} has ${source.length}`, {
       hint: count < 2 ? "a reference needs at least 2" : "lower evaluate.referenceCount",
     });
   }
   const order = referenceOrder(source.length, seed);
-  const load = async (what: string, rows: Uint32Array): Promise<ImageBatch> => {
-    const bytes = sizePx * sizePx * 3;
-    const images = new Uint8Array(rows.length * bytes);
-    for (const [i, row] of rows.entries()) images.set(await source.load(row, sizePx), i * bytes);
-    return checkBatch(what, { images, count: rows.length, size: sizePx });
-  };
   return {
     name: source.name,
     sizePx,
     spare: source.length - count,
-    reference: () => load("reference", order.subarray(0, count)),
-    others: (wanted: number) => load("floor", order.subarray(count, count + wanted)),
+    reference: imagesOfSource(source, order.subarray(0, count), sizePx),
+    statisticsFor: async () => undefined,
+    others: (wanted) => imagesOfSource(source, order.subarray(count, count + wanted), sizePx),
   };
 }
 
-function checkBatch(what: string, batch: ImageBatch): ImageBatch {
-  const { images, count, size } = batch;
+async function filePool(path: string): Promise<ReferencePool> {
+  const { sha256, images, statisticsFor } = await openReferenceFile(path);
+  return {
+    name: path,
+    file: { path, sha256 },
+    sizePx: images?.sizePx ?? null,
+    spare: 0,
+    ...(images === undefined ? {} : { reference: images }),
+    statisticsFor,
+    others: () => {
+      throw new Error("a reference file has no other images");
+    },
+  };
+}
+
+function checkBatch(what: string, { images, count, size }: ImageBatch): void {
   if (images.length !== count * size * size * 3 || count < 1) {
     throw new ShapeError(`${what}: want ${count}×${size}×${size}×3 bytes, got ${images.length}`);
   }
-  return batch;
 }

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { hashFile } from "../../data/hash-file.js";
-import { writeNpz } from "../../data/npz.js";
+import { writeNpz } from "../../data/write-npz.js";
 
 /** The file of the samples' influences, as `evaluation.json` names it. */
 export interface InfluenceRecord {

@@ -52,6 +52,16 @@ const METRIC_SOURCES: Readonly<Record<string, Citation>> = {
     text: "GANs Trained by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium. NeurIPS 2017, arXiv 1706.08500",
     url: arxiv("1706.08500"),
   },
+  spatial_frechet_distance: {
+    use: "sFID",
+    text: "Generating Images with Sparse Representations. ICML 2021, arXiv 2103.03841",
+    url: arxiv("2103.03841"),
+  },
+  cmmd: {
+    use: "CMMD",
+    text: "Rethinking FID: Towards a Better Evaluation Metric for Image Generation. CVPR 2024, arXiv 2401.09603",
+    url: arxiv("2401.09603"),
+  },
   kid: { use: "KID", text: "Demystifying MMD GANs. ICLR 2018, arXiv 1801.01401", url: arxiv("1801.01401") },
   precision: {
     use: "precision and recall",

@@ -116,6 +116,10 @@ function markBest(cell: MetricCell, row: ComparedArm, arms: readonly ComparedArm
   return { ...cell, isBest: cell.value === (direction === "lower" ? Math.min(...rivals) : Math.max(...rivals)) };
 }
 
+/** What samples are compared with, in words; null: statistics that do not say of how many images they are. */
+export const realImages = (reference: number | null): string =>
+  reference === null ? "the statistics of a reference file" : `${reference} real images`;
+
 /** The conditions of an evaluation in one line, to stand beside its numbers. */
 export function describeConditions(evaluation: Evaluation): string {
   const { network, samples, reference, sampler, weights, step } = evaluation;
@@ -123,7 +127,7 @@ export function describeConditions(evaluation: Evaluation): string {
   const isPart = Array.isArray(interval) && (interval[0] !== 0 || interval[1] !== 1) && sampler.guidance !== 1;
   const parts = [
     network.proxy ? `${network.name} (proxy)` : network.name,
-    `${samples} samples against ${reference} real`,
+    `${samples} samples against ${reference === null ? realImages(reference) : `${reference} real`}`,
     `${sampler.name} ${sampler.steps} steps`,
     `guidance ${sampler.guidance}${isPart ? ` for t in [${interval.join(", ")}]` : ""}`,
     `${weights} weights at step ${step}`,

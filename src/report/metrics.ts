@@ -17,8 +17,13 @@ export interface MetricInfo {
   readonly meaning: string;
 }
 
+interface KnownMetric extends MetricInfo {
+  /** What it is called by the network of published numbers; with any other it is a proxy, and has a name of its own. */
+  readonly published?: Pick<MetricInfo, "label" | "short">;
+}
+
 /** In the order of the table. The first is what the verdict goes by. */
-export const METRICS: readonly MetricInfo[] = [
+export const METRICS: readonly KnownMetric[] = [
   {
     key: "frechet_distance",
     label: "Fréchet distance",
@@ -27,6 +32,17 @@ export const METRICS: readonly MetricInfo[] = [
     spreadKey: null,
     spread: null,
     meaning: "distance between two Gaussians fitted to the features of real and generated images",
+    published: { label: "FID", short: "FID" },
+  },
+  {
+    key: "spatial_frechet_distance",
+    label: "Spatial Fréchet distance",
+    short: "spatial FD",
+    direction: "lower",
+    spreadKey: null,
+    spread: null,
+    meaning: "the same distance by features that still have their places",
+    published: { label: "sFID", short: "sFID" },
   },
   {
     key: "kid",
@@ -36,6 +52,24 @@ export const METRICS: readonly MetricInfo[] = [
     spreadKey: "kid_std",
     spread: "standard deviation over random subsets",
     meaning: "kernel distance, unbiased also for few samples",
+  },
+  {
+    key: "cmmd",
+    label: "CMMD",
+    short: "CMMD",
+    direction: "lower",
+    spreadKey: null,
+    spread: null,
+    meaning: "kernel distance of CLIP embeddings; biased upwards for few samples",
+  },
+  {
+    key: "gaussian_mmd",
+    label: "Gaussian MMD",
+    short: "MMD",
+    direction: "lower",
+    spreadKey: null,
+    spread: null,
+    meaning: "CMMD's kernel distance on another encoder than CLIP",
   },
   {
     key: "precision",
@@ -57,23 +91,33 @@ export const METRICS: readonly MetricInfo[] = [
   },
   {
     key: "inception_score",
-    label: "Inception score",
-    short: "IS",
+    label: "Class score",
+    short: "class score",
     direction: "higher",
     spreadKey: "inception_score_std",
     spread: "standard deviation over splits",
     meaning: "confident and varied class predictions",
+    published: { label: "Inception score", short: "IS" },
   },
 ];
 
 const SPREAD_KEYS = new Set(METRICS.map(({ spreadKey }) => spreadKey));
 
-/** The metrics of some evaluations: the known ones that are in any of them, then unknown keys, for which no direction is known. */
+/**
+ * The metrics of some evaluations: the known ones that are in any of them, then unknown keys, for which no direction is known. They have
+ * their published names where no evaluation is by a proxy.
+ */
 export function metricsIn(
-  evaluations: readonly { readonly metrics: Readonly<Record<string, unknown>> }[],
+  evaluations: readonly {
+    readonly metrics: Readonly<Record<string, unknown>>;
+    readonly network: { readonly proxy: boolean };
+  }[],
 ): MetricInfo[] {
   const keys = new Set(evaluations.flatMap(({ metrics }) => Object.keys(metrics)));
-  const known = METRICS.filter(({ key }) => keys.has(key));
+  const isPublished = evaluations.every(({ network }) => !network.proxy);
+  const known = METRICS.filter(({ key }) => keys.has(key)).map(({ published, ...metric }) =>
+    isPublished ? { ...metric, ...published } : metric,
+  );
   const unknown = [...keys].filter((key) => !SPREAD_KEYS.has(key) && !METRICS.some((metric) => metric.key === key));
   return [
     ...known,

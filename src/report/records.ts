@@ -58,7 +58,8 @@ export const evaluationSchema = z.looseObject({
   step: z.int().min(0),
   weights: z.string(),
   samples: z.int().min(1),
-  reference: z.int().min(1),
+  /** Null: statistics that do not say of how many images they are. */
+  reference: z.int().min(1).nullable(),
   sampler: z.looseObject({ name: z.string(), steps: z.int().min(1), guidance: finite() }),
   network: z.looseObject({
     name: z.string(),

@@ -18,7 +18,7 @@ export function summarizeSweep(runs: readonly RunRecord[]): SweepSummary {
   const [group, ...others] = groupRuns(runs);
   if (group === undefined || others.length > 0) throw new Error("a sweep is one experiment under several seeds");
   const rows = summarizeSeeds(group);
-  const shown = shownMetrics();
+  const shown = shownMetrics(compareArms(runs[0]!));
   const lines = rows.map((row) => {
     const cells = shown.map(({ key }) => row.cells.find(({ metric }) => metric.key === key)?.value ?? null);
     if (cells.every((cell) => cell === null)) return [row.label, "not evaluated"];

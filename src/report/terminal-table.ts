@@ -1,5 +1,5 @@
 import { alignTable } from "./align-table.js";
-import { type ComparedArm, type Comparison, compareArms, evaluationNames } from "./compare-arms.js";
+import { type ComparedArm, type Comparison, compareArms, evaluationNames, realImages } from "./compare-arms.js";
 import { formatNumber, formatPercent } from "./format-number.js";
 import { METRICS, type MetricInfo } from "./metrics.js";
 import type { RunRecord } from "./read-run.js";
@@ -13,7 +13,7 @@ const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
  */
 export function formatTerminalTable(run: RunRecord): string {
   const comparison = compareArms(run, evaluationNames(run)[0] ?? "evaluation");
-  const shown = shownMetrics();
+  const shown = shownMetrics(comparison);
   const [headline] = shown;
   const header = tableHeader(shown);
   const rows = comparison.arms.map((row) =>
@@ -25,9 +25,11 @@ export function formatTerminalTable(run: RunRecord): string {
   return [alignTable(header, rows), ...(end === null ? [] : [end])].join("\n");
 }
 
-/** The metrics of a table on the terminal; the first is the one that gains are told in. */
-export function shownMetrics(): MetricInfo[] {
-  return METRICS.filter(({ key }) => SHOWN.has(key));
+/** The metrics of a table on the terminal, by the names that they have in a comparison; the first is the one that gains are told in. */
+export function shownMetrics({ metrics }: Pick<Comparison, "metrics">): MetricInfo[] {
+  return METRICS.filter(({ key }) => SHOWN.has(key)).map(
+    (known) => metrics.find(({ key }) => key === known.key) ?? known,
+  );
 }
 
 /** Column titles of such a table. */
@@ -48,10 +50,12 @@ function gainOf(row: ComparedArm, { key }: MetricInfo): string {
 }
 
 /** How the numbers were measured, in a line; null when nothing was. */
-export function conditionsOf({ arms }: Comparison): string | null {
+export function conditionsOf(comparison: Comparison): string | null {
+  const { arms } = comparison;
   const evaluation = arms.find((row) => row.evaluation !== null)?.evaluation;
   if (evaluation == null) return null;
   const { network, samples, reference } = evaluation;
   const proxy = network.proxy ? ", a proxy: not comparable with published numbers" : "";
-  return `${samples} samples against ${reference} real images by ${network.name}${proxy}; gain in FD over the control`;
+  const [headline] = shownMetrics(comparison);
+  return `${samples} samples against ${realImages(reference)} by ${network.name}${proxy}; gain in ${headline!.short} over the control`;
 }

@@ -6,7 +6,7 @@ import { DescryError } from "../../data/errors.js";
 import type { AutoencoderSettings } from "../../features/autoencoder/autoencoder-name.js";
 import { parseAutoencoder } from "../../features/autoencoder/parse-autoencoder.js";
 import { parseTarget } from "../../features/targets.js";
-import { parseNetworkName } from "../evaluate/network-name.js";
+import { networkSlug } from "../evaluate/network-name.js";
 import { SIT_SIZES, type SitSize } from "../models/sit-sizes.js";
 import { type ConfigOrigin, configError } from "./config-problem.js";
 import type { AlignConfig, ArmConfig, Experiment, ExperimentFile, LatentsConfig, ModelConfig } from "./schema.js";
@@ -72,9 +72,6 @@ function completeModel({ model }: ExperimentFile, origin: ConfigOrigin): ModelCo
   }
   return { type, size, ...shape, mlpRatio, space: model.space };
 }
-
-/** What a sampled image takes: samples.npz is a zip file of the plain kind, which ends at 4 GiB. */
-const MOST_SAMPLE_BYTES = 2 ** 32 - 2 ** 20;
 
 function completeLatents({ model, latents, train }: ExperimentFile, origin: ConfigOrigin): LatentsConfig | null {
   const fail = (key: string, message: string, hint?: string) => configError(origin, ["latents", key], message, hint);
@@ -257,12 +254,7 @@ function checkAlongTraining({ train, evaluate }: ExperimentFile, origin: ConfigO
   }
 }
 
-function checkSampling({ data, sample, evaluate }: ExperimentFile, origin: ConfigOrigin): void {
-  const most = Math.floor(MOST_SAMPLE_BYTES / (data.sizePx ** 2 * 3));
-  if (sample.count > most) {
-    const message = `wanted at most ${most} images of ${data.sizePx} pixels (samples.npz: 4 GiB), got ${sample.count}`;
-    throw configError(origin, ["sample", "count"], message);
-  }
+function checkSampling({ sample, evaluate }: ExperimentFile, origin: ConfigOrigin): void {
   const [low, high] = sample.guidanceInterval;
   if (low > high) {
     throw configError(
@@ -271,11 +263,27 @@ function checkSampling({ data, sample, evaluate }: ExperimentFile, origin: Confi
       `wanted [low, high] with low ≤ high, got [${low}, ${high}]`,
     );
   }
-  try {
-    parseNetworkName(evaluate.network);
-  } catch (error) {
-    if (error instanceof DescryError) throw configError(origin, ["evaluate", "network"], error.message);
-    throw error;
+  checkNetworks(evaluate, origin);
+  if (evaluate.reference !== null && evaluate.referenceCount !== null) {
+    const message = `counts images of the data set, got ${evaluate.referenceCount} with a reference file`;
+    throw configError(origin, ["evaluate", "referenceCount"], message, "leave it out: the file is taken whole");
+  }
+}
+
+function checkNetworks({ network, also }: ExperimentFile["evaluate"], origin: ConfigOrigin): void {
+  const check = (name: string, path: readonly (string | number)[]) => {
+    try {
+      return networkSlug(name);
+    } catch (error) {
+      if (error instanceof DescryError) throw configError(origin, path, error.message);
+      throw error;
+    }
+  };
+  const seen = new Set([check(network, ["evaluate", "network"])]);
+  for (const [i, name] of also.entries()) {
+    const slug = check(name, ["evaluate", "also", i]);
+    if (seen.has(slug)) throw configError(origin, ["evaluate", "also", i], `"${name}" is there twice`);
+    seen.add(slug);
   }
 }
 
@@ -298,7 +306,9 @@ export function checkCounts(
     const message = `wanted at most ${images.said}, got ${evaluate.referenceCount}`;
     throw configError(origin, ["evaluate", "referenceCount"], message, "null takes all");
   }
-  const fewest = Math.min(sample.count, evaluate.referenceCount ?? images.count);
+  // How many a reference file has is seen when it is opened.
+  const real = evaluate.reference == null ? (evaluate.referenceCount ?? images.count) : sample.count;
+  const fewest = Math.min(sample.count, real);
   if (evaluate.neighbours >= fewest) {
     const message = `wanted fewer than the ${fewest} images that are compared, got ${evaluate.neighbours}`;
     throw configError(origin, ["evaluate", "neighbours"], message, "draw more samples or use fewer neighbours");

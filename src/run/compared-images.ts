@@ -8,6 +8,7 @@ import type { Experiment } from "./schema.js";
  * @returns indices, ascending.
  */
 export function comparedImages({ evaluate, sample, seed }: Experiment, length: number): Uint32Array {
-  const wanted = Math.min(length, (evaluate.referenceCount ?? length) + sample.count);
+  const reference = evaluate.reference == null ? (evaluate.referenceCount ?? length) : 0;
+  const wanted = Math.min(length, reference + sample.count);
   return referenceOrder(length, seed).slice(0, wanted).sort();
 }

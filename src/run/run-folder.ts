@@ -7,13 +7,14 @@
  *     arms/ARM/metrics.jsonl                one line of JSON a step
  *     arms/ARM/checkpoint-0000300.safetensors
  *     arms/ARM/samples.npz  samples.json  samples.png
- *     arms/ARM/evaluation.json  evaluation-influence.npz
+ *     arms/ARM/evaluation.json  evaluation-NETWORK.json  evaluation-influence.npz
  */
 import { existsSync } from "node:fs";
 import { mkdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { writeFileAtomic } from "../../data/atomic.js";
 import { CacheError, UsageError } from "../../data/errors.js";
+import { networkSlug } from "../evaluate/network-name.js";
 import { type MachineFacts, machineFacts, readVersions, type Versions } from "./machine.js";
 import { hashExperiment, type ResolvedExperiment } from "./resolve-experiment.js";
 import type { ArmConfig, Experiment } from "./schema.js";
@@ -136,6 +137,16 @@ export function armFiles(runFolder: string, arm: string): ArmFiles {
     samplesPicture: path.join(folder, "samples.png"),
     evaluation: path.join(folder, "evaluation.json"),
   };
+}
+
+/** Networks that an experiment evaluates by, and the file that each writes of an arm: the first one's is `evaluation.json`. */
+export function evaluationFiles(runFolder: string, arm: string, { evaluate }: Pick<Experiment, "evaluate">) {
+  const { folder, evaluation } = armFiles(runFolder, arm);
+  const others = (evaluate.also ?? []).map((network) => ({
+    network,
+    file: path.join(folder, `evaluation-${networkSlug(network)}.json`),
+  }));
+  return [{ network: evaluate.network, file: evaluation }, ...others];
 }
 
 /** Checkpoint after `step` steps. */

@@ -133,7 +133,23 @@ const sampleSchema = z.strictObject({
 });
 
 const evaluateSchema = z.strictObject({
-  network: z.string().min(1).default("random-vgg").describe("random-vgg (a declared proxy) or onnx:FILE#OUTPUT"),
+  network: z
+    .string()
+    .min(1)
+    .default("random-vgg")
+    .describe(
+      "what is looked through: random-vgg (a declared proxy), inception-adm (FID, sFID), an encoder such as dinov2-vit-l, clip-vit-l-336 (CMMD) or onnx:FILE#OUTPUT",
+    ),
+  also: z
+    .array(z.string().min(1))
+    .default([])
+    .describe("further networks, each into evaluation-NAME.json (changes no result of the first)"),
+  reference: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe("npz file of the ADM suite to compare with: images, statistics or both (null: images of the data set)"),
   referenceCount: wholeNumber(2).nullable().default(null).describe("real images to compare with (null: all)"),
   neighbours: wholeNumber(1).default(3).describe("k of precision and recall"),
   kidSubsets: wholeNumber(1).default(50).describe("random subsets that KID is averaged over"),
@@ -141,7 +157,9 @@ const evaluateSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe("samples a subset of KID (null: 100, or half of the smaller set)"),
-  inceptionSplits: wholeNumber(1).default(10).describe("splits of the inception score"),
+  inceptionSplits: wholeNumber(1)
+    .default(10)
+    .describe("splits of the inception score (inception-adm has the ADM suite's: 5000 samples each)"),
   every: wholeNumber(1)
     .nullable()
     .default(null)
@@ -252,6 +270,7 @@ export const LATER_KEYS = {
   "train.precision": "float32",
   "evaluate.every": null,
   "evaluate.everyCount": null,
+  "evaluate.reference": null,
 } as const;
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */
@@ -263,6 +282,7 @@ export const RESULT_NEUTRAL_KEYS = [
   "train.checkpointEvery",
   "train.tensorboard",
   "sample.film",
+  "evaluate.also",
 ];
 
 /**

@@ -210,8 +210,13 @@ describe("latent space", () => {
     [["data.sizePx=32"], /model\.patch: leaves a grid of one token: wanted at most 2 latents, got 4/],
     [["train.device=tfjs-cpu"], /train\.device: autoencoders run on cpu, webgpu or cuda, got tfjs-cpu/],
     [
-      ["sample.count=400000"],
-      /sample\.count: wanted at most \d+ images of 64 pixels \(samples\.npz: 4 GiB\), got 400000/,
+      ["evaluate.network=inception"],
+      /evaluate\.network: unknown feature network "inception"; there are: random-vgg, inception-adm/,
+    ],
+    [["evaluate.also=[dinov2-vit-l, dinov2-vit-l]"], /evaluate\.also\[1\]: "dinov2-vit-l" is there twice/],
+    [
+      ["evaluate.reference=a.npz", "evaluate.referenceCount=20"],
+      /evaluate\.referenceCount: counts images of the data set, got 20 with a reference file — leave it out/,
     ],
   ])("%j", async (values, message) => {
     const { code, stderr } = await set(...values);

@@ -5,12 +5,15 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DataError, NumericError, ShapeError } from "../../data/errors.js";
 import type { ImageSource } from "../../data/image-source.js";
-import { readNpz, writeNpz } from "../../data/npz.js";
+import { readNpz } from "../../data/npz.js";
+import { writeNpz } from "../../data/write-npz.js";
 import { type EvaluationRecord, evaluateSamples, openEvaluator } from "../../src/evaluate/evaluate-samples.js";
 import { frechetDistance, gaussianOf } from "../../src/evaluate/frechet-distance.js";
 import { frechetInfluence } from "../../src/evaluate/frechet-influence.js";
 import { kernelDistance } from "../../src/evaluate/kid.js";
+import { openFeatureNetwork } from "../../src/evaluate/open-feature-network.js";
 import { precisionRecall } from "../../src/evaluate/precision-recall.js";
+import { writeReference } from "../../src/evaluate/write-reference.js";
 import { smoothImages } from "./support.js";
 import { tinyOnnx } from "./tiny-onnx.js";
 
@@ -259,5 +262,105 @@ describe("evaluating samples", () => {
     const error = await openEvaluator({ reference, network: overflow }).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(NumericError);
     expect((error as Error).message).toMatch(/image 0 of the reference gives Infinity in channel 1/);
+  });
+
+  describe("reference files", () => {
+    const source = sourceOf(real);
+    const write = async (name: string, images: number, by = network) => {
+      const opened = await openFeatureNetwork(by);
+      await writeReference({ source, sizePx: SIZE, network: opened, images, seed: 0, outPath: at(name) });
+      await opened.dispose();
+    };
+    const spatial = () => `${network}&spatial=inner`;
+    const evaluate = (file: string, by = spatial()) =>
+      evaluateSamples({ reference: { file: at(file) }, network: by, ...request, samplesPath: at("samples.npz") });
+
+    test("statistics and images of a file give what the images themselves give", async () => {
+      await write("reference.npz", 60, spatial());
+      const record = await evaluate("reference.npz");
+      const direct = await evaluateSamples({
+        reference,
+        network: spatial(),
+        ...request,
+        samplesPath: at("samples.npz"),
+      });
+      for (const key of ["frechet_distance", "spatial_frechet_distance", "kid"] as const) {
+        expect(record.metrics[key]).toBeCloseTo(direct.metrics[key]!, 8);
+      }
+      expect(record.metrics).toMatchObject({ precision: direct.metrics.precision, recall: direct.metrics.recall });
+      // The pixels of the images, channel by channel: by the definition, from the whole matrices.
+      const pixels = (images: Uint8Array, count: number) => ({
+        data: Float64Array.from({ length: count * BYTES }, (_, i) => {
+          const [image, channel, place] = [Math.floor(i / BYTES), Math.floor((i % BYTES) / 64), i % 64];
+          return images[image * BYTES + place * 3 + channel]! / 255;
+        }),
+        count,
+        dim: BYTES,
+      });
+      const want = frechetDistance(gaussianOf(pixels(real, 60)), gaussianOf(pixels(smoothImages(2, 40, SIZE), 40)));
+      expect(record.metrics.spatial_frechet_distance).toBeCloseTo(want, 3);
+      expect(record).toMatchObject({
+        reference: 60,
+        protocol: {
+          source: at("reference.npz"),
+          reference_file: {
+            sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+            images: 60,
+            distances_by: "statistics of the file",
+          },
+          size_px: SIZE,
+        },
+      });
+      const { mu, sigma, mu_s: mean, sigma_s: covariance } = await readNpz(at("reference.npz"));
+      expect([mu, sigma, mean, covariance].map((array) => array!.shape)).toEqual([[3], [3, 3], [192], [192, 192]]);
+      const values = sigma!.data as Float64Array;
+      expect([values[1], values[2], values[5]]).toEqual([values[3], values[6], values[7]]);
+    });
+
+    test("statistics alone: precision, recall and KID are not measured", async () => {
+      await write("statistics.npz", 0, spatial());
+      const record = await evaluate("statistics.npz");
+      expect(record.metrics).toMatchObject({
+        frechet_distance: expect.any(Number),
+        kid: null,
+        precision: null,
+        recall: null,
+      });
+      expect(record.not_measured).toMatchObject({ precision: "the reference file has no images, only statistics" });
+      expect(record.protocol).toMatchObject({ size_px: null, reference_file: { images: 0 } });
+    });
+
+    test("statistics of another network are not taken: images are, where there are some", async () => {
+      await write("other.npz", 30, network.replace("std=1", "std=2"));
+      const record = await evaluate("other.npz", network);
+      expect(record).toMatchObject({
+        reference: 30,
+        protocol: { reference_file: { distances_by: "images of the file" } },
+      });
+      await write("otherStatistics.npz", 0, network.replace("std=1", "std=2"));
+      await expect(evaluate("otherStatistics.npz", network)).rejects.toThrow(
+        /its statistics are of onnx:.* not of onnx:/,
+      );
+      // As the ADM suite has them: they do not say what they are of.
+      const statistics = {
+        mu: { data: new Float64Array(3), shape: [3] },
+        sigma: { data: new Float64Array(9), shape: [3, 3] },
+      };
+      await writeNpz(at("adm.npz"), statistics);
+      await expect(evaluate("adm.npz", network)).rejects.toThrow(/only inception-adm takes them, got onnx:/);
+    });
+
+    test("files with nothing to compare with, or of other sizes, are refused", async () => {
+      const { descry } = await readNpz(at("statistics.npz"));
+      const wide = {
+        mu: { data: new Float64Array(4), shape: [4] },
+        sigma: { data: new Float64Array(16), shape: [4, 4] },
+      };
+      await writeNpz(at("wide.npz"), { ...wide, descry: descry! });
+      await expect(evaluate("wide.npz")).rejects.toThrow(/wide.npz: mu is <f8 \[4\], onnx:.* wants floats \[3\]/);
+      await writeNpz(at("labels.npz"), { labels: { data: new Uint8Array(3), shape: [3] } });
+      await expect(evaluate("labels.npz")).rejects.toThrow(/labels.npz: holds labels; wanted arr_0/);
+      await expect(evaluate("small.npz")).rejects.toThrow(/samples are 8 px, the reference is 4 px/);
+    });
   });
 });

@@ -57,7 +57,9 @@ const PYTORCH: Record<string, { 3: number[][]; 7: number[][] }> = {
   },
 };
 
-describe.each(INTERPOLATIONS)("%s", (interpolation) => {
+const TF1 = "bilinear-tf1";
+
+describe.each(INTERPOLATIONS.filter((name) => name !== TF1))("%s", (interpolation) => {
   test.each([3, 7] as const)("resizing 5 px to %i px is PyTorch's", (target) => {
     const resized = resizeImages(image, { count: 1, sizePx: SIDE, targetPx: target, interpolation });
     const rows = target === 3 ? [0, 1, 2] : [0, 5];
@@ -75,5 +77,31 @@ describe.each(INTERPOLATIONS)("%s", (interpolation) => {
       const options = { count: 1, sizePx: 4, targetPx, interpolation };
       for (const pixel of resizeImages(new Uint8Array(48).fill(77), options)) expect(pixel).toBeCloseTo(77, 4);
     }
+  });
+});
+
+describe(TF1, () => {
+  const resize = (targetPx: number, from = image, sizePx = SIDE) =>
+    resizeImages(from, { count: 1, sizePx, targetPx, interpolation: TF1 });
+
+  test.each([3, 7, 10])("5 px to %i px is TensorFlow 1's: pixel i looks at source i·size/target", (target) => {
+    const resized = resize(target);
+    for (let y = 0; y < target; y++) {
+      for (let x = 0; x < target; x++) {
+        const [row, column] = [(y * SIDE) / target, (x * SIDE) / target];
+        const [r, c] = [Math.floor(row), Math.floor(column)];
+        const at = (i: number, j: number) => value(Math.min(i, SIDE - 1), Math.min(j, SIDE - 1));
+        const upper = at(r, c) + (at(r, c + 1) - at(r, c)) * (column - c);
+        const lower = at(r + 1, c) + (at(r + 1, c + 1) - at(r + 1, c)) * (column - c);
+        expect(resized[(y * target + x) * 3]).toBeCloseTo(upper + (lower - upper) * (row - r), 3);
+      }
+    }
+  });
+
+  test("convention: corners, not centres, are aligned, so a step moves to the upper left", () => {
+    // A dark left half of 4 px at 8 px: with half-pixel centres the step would be symmetric.
+    const step = Uint8Array.from({ length: 48 }, (_, i) => (Math.floor(i / 3) % 4 < 2 ? 0 : 100));
+    const row = Array.from({ length: 8 }, (_, x) => resize(8, step, 4)[x * 3]);
+    expect(row).toEqual([0, 0, 0, 50, 100, 100, 100, 100]);
   });
 });

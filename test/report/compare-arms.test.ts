@@ -26,7 +26,10 @@ describe("gains", () => {
     const directions = Object.fromEntries(METRICS.map(({ key, direction }) => [key, direction]));
     expect(directions).toEqual({
       frechet_distance: "lower",
+      spatial_frechet_distance: "lower",
       kid: "lower",
+      cmmd: "lower",
+      gaussian_mmd: "lower",
       precision: "higher",
       recall: "higher",
       inception_score: "higher",
@@ -34,9 +37,19 @@ describe("gains", () => {
   });
 
   test("an unknown metric is listed last, without a direction; spreads are no metrics", () => {
-    const listed = metricsIn([{ metrics: { new_thing: 1, kid: 2, kid_std: 3, frechet_distance: 4 } }]);
+    const metrics = { new_thing: 1, kid: 2, kid_std: 3, frechet_distance: 4 };
+    const listed = metricsIn([{ metrics, network: { proxy: true } }]);
     expect(listed.map(({ key }) => key)).toEqual(["frechet_distance", "kid", "new_thing"]);
     expect(listed[2]!.direction).toBeNull();
+  });
+
+  test("published names are for the network of published numbers alone", () => {
+    const metrics = { frechet_distance: 1, spatial_frechet_distance: 2, kid: 3, inception_score: 4 };
+    const names = (...proxies: boolean[]) =>
+      metricsIn(proxies.map((proxy) => ({ metrics, network: { proxy } }))).map(({ label }) => label);
+    expect(names(false)).toEqual(["FID", "sFID", "KID", "Inception score"]);
+    expect(names(true)).toEqual(["Fréchet distance", "Spatial Fréchet distance", "KID", "Class score"]);
+    expect(names(false, true)).toEqual(names(true));
   });
 });
 

@@ -88,6 +88,8 @@ export function experiment(name: string, seed: number, arms: typeof ARMS = ARMS,
     },
     evaluate: {
       network: "random-vgg",
+      also: [],
+      reference: null,
       referenceCount: 744,
       neighbours: 3,
       kidSubsets: 50,

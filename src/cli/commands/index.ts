@@ -11,6 +11,7 @@ import { featuresCommand } from "./features.js";
 import { importCommand } from "./import.js";
 import { parityCommand } from "./parity.js";
 import { rankCommand } from "./rank.js";
+import { referenceCommand } from "./reference.js";
 import { reportCommand } from "./report.js";
 import { runCommand } from "./run.js";
 import { sampleCommand } from "./sample.js";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   importCommand,
   targetsCommand,
   rankCommand,
+  referenceCommand,
   cacheCommand,
   workerCommand,
   configCommand,

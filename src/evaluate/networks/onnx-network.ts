@@ -4,13 +4,25 @@ import { basename } from "node:path";
 import { ShapeError } from "../../../data/errors.js";
 import { type ImageNetwork, openImageNetwork } from "../../../features/onnx/open-image-network.js";
 import { showNormalization } from "../../../features/onnx/preprocessing.js";
+import { type Interpolation, resizeImages } from "../../../features/resize-images.js";
 import type { HostTensor } from "../../compile/session.js";
 import type { FeatureNetwork, NetworkOptions } from "../feature-network.js";
 import { type OnnxNetworkSpec, parseOnnxNetwork } from "../network-name.js";
-import { RESIZE_RULE, resizeBilinear } from "../resize.js";
+import { RESIZE_INTERPOLATION, RESIZE_RULE } from "../resize.js";
+import { gatherBatches } from "./gather-batches.js";
+import { softmax } from "./softmax.js";
+
+/** What is said of a network, and what its name does not say of it. */
+export interface OnnxNetworkFacts extends Pick<FeatureNetwork, "name" | "cite" | "gaussianMmd"> {
+  /** Of the resizing. */
+  readonly interpolation: Interpolation;
+  readonly resizeRule: string;
+  /** Width that the features must have. */
+  readonly dim?: number;
+}
 
 /**
- * Open the network. Its dimension is found by running it on one gray image.
+ * Open the network of a name. Its dimension is found by running it on one gray image.
  *
  * @throws {UsageError} as {@link parseOnnxNetwork}; an output that the graph lacks; no size where the model fixes none.
  * @throws {DataError} a file that cannot be read or is no ONNX model.
@@ -18,57 +30,68 @@ import { RESIZE_RULE, resizeBilinear } from "../resize.js";
  */
 export async function openOnnxNetwork(name: string, options: NetworkOptions = {}): Promise<FeatureNetwork> {
   const spec = parseOnnxNetwork(name);
-  const outputs = [spec.output, ...(spec.logits === undefined ? [] : [spec.logits])];
-  const network = await openImageNetwork({ ...spec, outputs }, "feature network", options);
+  const cite = `${basename(spec.file)}, tensor "${spec.output}", given by the user`;
+  return openPooledNetwork(spec, { name, cite, interpolation: RESIZE_INTERPOLATION, resizeRule: RESIZE_RULE }, options);
+}
+
+/** Open any network whose tensors become vectors. @throws as {@link openOnnxNetwork}. */
+export async function openPooledNetwork(
+  spec: OnnxNetworkSpec,
+  facts: OnnxNetworkFacts,
+  { threads }: NetworkOptions = {},
+): Promise<FeatureNetwork> {
+  const { output, logits, spatial } = spec;
+  const outputs = [output, ...[logits, spatial].filter((name) => name !== undefined)];
+  const network = await openImageNetwork(
+    { ...spec, outputs },
+    "feature network",
+    threads === undefined ? {} : { threads },
+  );
   try {
-    return await describe(name, spec, network);
+    return await describe(spec, facts, network);
   } catch (error) {
     await network.dispose();
     throw error;
   }
 }
 
-async function describe(name: string, spec: OnnxNetworkSpec, network: ImageNetwork): Promise<FeatureNetwork> {
+async function describe(
+  spec: OnnxNetworkSpec,
+  { interpolation, resizeRule, dim: wanted, ...facts }: OnnxNetworkFacts,
+  network: ImageNetwork,
+): Promise<FeatureNetwork> {
   const { sizePx, batch } = network;
 
   /** @param images [rows, size, size, 3] uint8. */
   const runBatch = async (images: Uint8Array, rows: number, size: number) => {
-    const results = await network.run(resizeBilinear(images, rows, size, sizePx), rows);
-    const features = pooled(spec, results[spec.output]!);
-    return spec.logits === undefined
-      ? { features }
-      : { features, probabilities: softmax(spec, results[spec.logits]!, rows) };
+    const resized = resizeImages(images, { count: rows, sizePx: size, targetPx: sizePx, interpolation });
+    const results = await network.run(resized, rows);
+    const { spatial, logits } = spec;
+    return {
+      features: pooled(spec, results[spec.output]!),
+      ...(spatial === undefined ? {} : { spatial: flattened(spatial, results[spatial]!) }),
+      ...(logits === undefined ? {} : { probabilities: probabilitiesOf(logits, results[logits]!) }),
+    };
   };
 
-  const dim = (await runBatch(new Uint8Array(3).fill(128), 1, 1)).features.length;
+  const gray = await runBatch(new Uint8Array(3).fill(128), 1, 1);
+  const dim = gray.features.length;
+  if (wanted !== undefined && wanted !== dim) {
+    throw new ShapeError(`feature network "${facts.name}": ${spec.file} gives ${dim} features, wanted ${wanted}`);
+  }
   const { file: _, ...settings } = { ...spec, sizePx };
   return {
-    name,
+    ...facts,
     sha256: createHash("sha256")
       .update(network.sha256)
-      .update(JSON.stringify({ ...settings, resize: RESIZE_RULE }))
+      .update(JSON.stringify({ ...settings, resize: resizeRule }))
       .digest("hex"),
     proxy: true,
-    resize: `${sizePx} px, ${RESIZE_RULE}; ${showNormalization(spec)}`,
+    resize: `${sizePx} px, ${resizeRule}; ${showNormalization(spec)}`,
     dim,
-    cite: `${basename(spec.file)}, tensor "${spec.output}", given by the user`,
-    async features(images, count, size, onProgress) {
-      const features = new Float32Array(count * dim);
-      let probabilities: Float32Array | undefined;
-      for (let start = 0; start < count; start += batch) {
-        const rows = Math.min(batch, count - start);
-        const bytesEach = size * size * 3;
-        const part = await runBatch(images.subarray(start * bytesEach, (start + rows) * bytesEach), rows, size);
-        features.set(part.features, start * dim);
-        if (part.probabilities !== undefined) {
-          const classes = part.probabilities.length / rows;
-          probabilities ??= new Float32Array(count * classes);
-          probabilities.set(part.probabilities, start * classes);
-        }
-        onProgress?.(start + rows);
-      }
-      return probabilities === undefined ? { features } : { features, probabilities };
-    },
+    ...(gray.spatial === undefined ? {} : { spatialDim: gray.spatial.length }),
+    features: (images, count, size, onProgress) =>
+      gatherBatches(images, { count, size, batch }, (part, rows) => runBatch(part, rows, size), onProgress),
     dispose: () => network.dispose(),
   };
 }
@@ -100,21 +123,14 @@ function pooled(spec: OnnxNetworkSpec, { data, shape }: HostTensor): Float32Arra
   });
 }
 
-function softmax(spec: OnnxNetworkSpec, { data, shape }: HostTensor, rows: number): Float32Array {
-  if (shape.length !== 2) {
-    throw new ShapeError(
-      `feature network: logits "${spec.logits}" should be [n, classes], they are [${shape.join(", ")}]`,
-    );
-  }
-  const classes = shape[1]!;
-  const probabilities = new Float32Array(rows * classes);
-  for (let row = 0; row < rows; row++) {
-    const scores = data.subarray(row * classes, (row + 1) * classes);
-    let most = Number.NEGATIVE_INFINITY;
-    for (const score of scores) most = Math.max(most, score);
-    let sum = 0;
-    for (const score of scores) sum += Math.exp(score - most);
-    for (let c = 0; c < classes; c++) probabilities[row * classes + c] = Math.exp(scores[c]! - most) / sum;
-  }
-  return probabilities;
+function flattened(name: string, { data, shape }: HostTensor): Float32Array {
+  if (shape.length >= 2) return Float32Array.from(data);
+  throw new ShapeError(
+    `feature network: tensor "${name}" should have an axis for the images, it is [${shape.join(", ")}]`,
+  );
+}
+
+function probabilitiesOf(name: string, { data, shape }: HostTensor): Float32Array {
+  if (shape.length === 2) return softmax(data, shape[0]!);
+  throw new ShapeError(`feature network: logits "${name}" should be [n, classes], they are [${shape.join(", ")}]`);
 }

@@ -19,6 +19,7 @@ import { compileStep } from "../../compile/compile-step.js";
 import type { FeatureNetwork, NetworkOptions } from "../feature-network.js";
 import { RANDOM_VGG } from "../network-name.js";
 import { RESIZE_RULE, resizeBilinear } from "../resize.js";
+import { gatherBatches } from "./gather-batches.js";
 
 /** Output channels of the convolutions of each block; a block ends with 2×2 max pooling. */
 const BLOCKS: readonly (readonly number[])[] = [
@@ -104,20 +105,19 @@ export async function openRandomVgg(options: NetworkOptions = {}): Promise<Featu
     resize: `${INPUT_PX} px, ${RESIZE_RULE}`,
     dim: DIM,
     cite: "Naeem et al. 2020, arXiv 2002.09797 (randomly initialised VGG16; here at half width)",
-    async features(images, count, size, onProgress) {
-      const features = new Float32Array(count * DIM);
-      for (let start = 0; start < count; start += BATCH) {
-        const rows = Math.min(BATCH, count - start);
-        const bytes = size * size * 3;
-        const part = resizeBilinear(images.subarray(start * bytes, (start + rows) * bytes), rows, size, INPUT_PX);
-        const batch = new Float32Array(batchLength); // the last batch is filled up with gray
-        for (let i = 0; i < part.length; i++) batch[i] = part[i]! / 127.5 - 1;
-        const result = await step.run({ images: { data: batch, shape } });
-        features.set((result["features"]!.data as Float32Array).subarray(0, rows * DIM), start * DIM);
-        onProgress?.(start + rows);
-      }
-      return { features };
-    },
+    features: (images, count, size, onProgress) =>
+      gatherBatches(
+        images,
+        { count, size, batch: BATCH },
+        async (part, rows) => {
+          const resized = resizeBilinear(part, rows, size, INPUT_PX);
+          const batch = new Float32Array(batchLength); // the last batch is filled up with gray
+          for (let i = 0; i < resized.length; i++) batch[i] = resized[i]! / 127.5 - 1;
+          const result = await step.run({ images: { data: batch, shape } });
+          return { features: (result["features"]!.data as Float32Array).subarray(0, rows * DIM) };
+        },
+        onProgress,
+      ),
     dispose: () => step.dispose(),
   };
 }

@@ -10,7 +10,7 @@ import { listCheckpoints, writeCheckpointFile } from "../../train/checkpoint.js"
 import { METRICS_FILE } from "../../train/train-arm.js";
 import { parameterShapes } from "../../train/train-state.js";
 import { readFeaturesRecord } from "../features-record.js";
-import { armFiles, findArm } from "../run-folder.js";
+import { armFiles, evaluationFiles, findArm } from "../run-folder.js";
 import type { Experiment } from "../schema.js";
 import { armModel } from "./arm-model.js";
 import { findImported, importedFiles } from "./imported-record.js";
@@ -55,7 +55,8 @@ export async function importWeights({
   }
   const lock = await lockFolder(runFolder);
   try {
-    const { folder, samples, samplesPicture, samplesRecord, evaluation } = armFiles(runFolder, name);
+    const { folder, samples, samplesPicture, samplesRecord } = armFiles(runFolder, name);
+    const evaluations = evaluationFiles(runFolder, name, experiment).map((one) => one.file);
     const files = importedFiles(runFolder, name);
     const trained = await listCheckpoints(folder);
     const before = await findImported(runFolder, name).catch(() => null);
@@ -74,7 +75,7 @@ export async function importWeights({
     await mkdir(folder, { recursive: true });
     // The record goes first and comes last: where it is, everything beside it belongs to it.
     await rm(files.record, { force: true });
-    for (const old of [samplesRecord, samples, samplesPicture, evaluation]) await rm(old, { force: true });
+    for (const old of [samplesRecord, samples, samplesPicture, ...evaluations]) await rm(old, { force: true });
     await writeCheckpointFile(files.weights, {
       step: imported.step,
       state: tensors,

@@ -1,44 +1,51 @@
 import { UsageError } from "../../../data/errors.js";
 import { type AlongPoint, alongPoints, convergenceFile, writeConvergence } from "../along-training.js";
-import { armFiles, isWrittenFile, type Run } from "../run-folder.js";
+import { armFiles, evaluationFiles, isWrittenFile, type Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
+import type { Evaluation } from "../tasks/evaluate-task.js";
 import { type StepOptions, type StepOutcome, selectArms, tellSkipped } from "./step.js";
 
 /**
- * Step 4: compare the samples of each arm with the real images; writes `evaluation.json`. All arms in one process: the real
- * images pass through the network once. With `evaluate.every` also the samples along the training; writes `convergence.json`.
+ * Step 4: compare the samples of each arm with the real images; writes `evaluation.json`, and a file for each further network. All
+ * arms in one process: the real images pass through each network once. With `evaluate.every` also the samples along the training, by the
+ * first network; writes `convergence.json`.
  *
  * @throws {UsageError} the samples of an arm are missing.
  */
 export async function evaluateStep(run: Run, options: StepOptions): Promise<StepOutcome[]> {
   const { experiment, workingFolder } = run.record;
   const outcomes: StepOutcome[] = [];
-  const open: string[] = [];
-  const along: { arm: string; point: AlongPoint }[] = [];
+  const evaluations: Evaluation[] = [];
   const isOpen = async (file: string) => options.again === true || !(await isWrittenFile(file));
-  for (const { name } of selectArms(run, options)) {
-    const files = armFiles(run.folder, name);
-    const points = await alongPoints(run.folder, experiment, name);
-    const missing: AlongPoint[] = [];
-    for (const point of points) if (await isOpen(point.evaluation)) missing.push(point);
-    const isMissing = await isOpen(files.evaluation);
-    const isConvergenceMissing = points.length > 0 && (await isOpen(convergenceFile(run.folder, name)));
-    if (!isMissing && missing.length === 0 && !isConvergenceMissing) {
-      outcomes.push(tellSkipped(options.progress, "evaluate", name, "evaluated"));
+  for (const { name: arm } of selectArms(run, options)) {
+    const points = await alongPoints(run.folder, experiment, arm);
+    const { network } = experiment.evaluate;
+    const wanted: Evaluation[] = [
+      ...points.map(({ step, evaluation, ...files }) => {
+        return { arm, network, file: evaluation, label: `${arm}, step ${step}`, ...files };
+      }),
+      ...evaluationFiles(run.folder, arm, experiment).map((one) => {
+        return { arm, label: arm, ...one, ...armFiles(run.folder, arm) };
+      }),
+    ];
+    const missing: Evaluation[] = [];
+    for (const one of wanted) if (await isOpen(one.file)) missing.push(one);
+    const isConvergenceMissing = points.length > 0 && (await isOpen(convergenceFile(run.folder, arm)));
+    if (missing.length === 0 && !isConvergenceMissing) {
+      outcomes.push(tellSkipped(options.progress, "evaluate", arm, "evaluated"));
       continue;
     }
-    for (const { samplesRecord } of [...(isMissing ? [files] : []), ...missing]) {
+    for (const { samplesRecord } of missing) {
       if (await isWrittenFile(samplesRecord)) continue;
-      throw new UsageError(`arm ${name} has no samples: ${samplesRecord} is missing`, {
+      throw new UsageError(`arm ${arm} has no samples: ${samplesRecord} is missing`, {
         hint: `first: descry sample ${run.folder}`,
       });
     }
-    if (isMissing) open.push(name);
-    along.push(...missing.map((point) => ({ arm: name, point })));
-    outcomes.push({ name, state: "done" });
+    evaluations.push(...missing);
+    outcomes.push({ name: arm, state: "done" });
   }
-  if (open.length > 0 || along.length > 0) {
-    const input = { runFolder: run.folder, experiment, arms: open, along };
+  if (evaluations.length > 0) {
+    const input = { runFolder: run.folder, experiment, evaluations };
     await runTask("evaluate", input, { ...options, cwd: workingFolder });
   }
   for (const { name, state } of outcomes) {

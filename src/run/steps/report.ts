@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import path from "node:path";
 import { convergenceFile } from "../along-training.js";
 import { importedFiles } from "../hand-over/imported-record.js";
-import { armFiles, isWrittenFile, type Run } from "../run-folder.js";
+import { armFiles, evaluationFiles, isWrittenFile, type Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
 import { type StepOptions, type StepOutcome, taskLabel, tellSkipped } from "./step.js";
 
@@ -34,9 +34,10 @@ async function isNewest(run: Run, file: string): Promise<boolean> {
   if (!(await isWrittenFile(file))) return false;
   const { mtimeMs } = await stat(file);
   for (const arm of run.record.experiment.arms) {
-    const { metrics, samplesRecord, evaluation } = armFiles(run.folder, arm.name);
+    const { metrics, samplesRecord } = armFiles(run.folder, arm.name);
+    const evaluations = evaluationFiles(run.folder, arm.name, run.record.experiment).map((one) => one.file);
     const imported = importedFiles(run.folder, arm.name).record;
-    for (const shown of [metrics, samplesRecord, evaluation, imported, convergenceFile(run.folder, arm.name)]) {
+    for (const shown of [metrics, samplesRecord, ...evaluations, imported, convergenceFile(run.folder, arm.name)]) {
       if ((await isWrittenFile(shown)) && (await stat(shown)).mtimeMs > mtimeMs) return false;
     }
   }

@@ -1,76 +1,112 @@
 import { readFile } from "node:fs/promises";
 import { DataError } from "../../../data/errors.js";
-import { type EvaluationProgress, openEvaluator } from "../../evaluate/evaluate-samples.js";
+import { type EvaluationProgress, openEvaluator, type Reference } from "../../evaluate/evaluate-samples.js";
 import type { SampleRecord } from "../../sample/sample-arm.js";
-import type { AlongPoint } from "../along-training.js";
 import { comparedImages } from "../compared-images.js";
+import { downloadProgress } from "../download-progress.js";
 import { readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
 import type { ProgressSink, TaskProgress } from "../progress.js";
-import { armFiles } from "../run-folder.js";
 import type { Experiment } from "../schema.js";
 import { taskLabel } from "../steps/step.js";
 import { openCachedSource } from "./cached-source.js";
 
+/** One file to write. */
+export interface Evaluation {
+  readonly arm: string;
+  readonly network: string;
+  /** To be written. */
+  readonly file: string;
+  /** For people: the arm, and where it is not its end the step. */
+  readonly label: string;
+  /** To be read. */
+  readonly samples: string;
+  readonly samplesRecord: string;
+}
+
 export interface EvaluateInput {
   readonly runFolder: string;
   readonly experiment: Experiment;
-  readonly arms: readonly string[];
-  /** Points along the training of arms. */
-  readonly along?: readonly { readonly arm: string; readonly point: AlongPoint }[];
+  readonly evaluations: readonly Evaluation[];
 }
 
-/** Evaluate the samples of some arms against one reference. */
+/** Evaluate the samples of some arms against one reference, by one network after the other. */
 export async function evaluateTask(
-  { runFolder, experiment, arms, along = [] }: EvaluateInput,
+  { runFolder, experiment, evaluations }: EvaluateInput,
   progress: ProgressSink,
 ): Promise<null> {
-  const { data, evaluate, seed, train } = experiment;
+  const { reference, close } = await openReferenceOf(runFolder, experiment);
+  try {
+    for (const network of new Set(evaluations.map((one) => one.network))) {
+      const wanted = evaluations.filter((one) => one.network === network);
+      await evaluateBy(network, wanted, reference, experiment, progress);
+    }
+  } finally {
+    await close();
+  }
+  return null;
+}
+
+/** The reference file, or cached images of the data set. */
+async function openReferenceOf(runFolder: string, experiment: Experiment) {
+  const { data, evaluate } = experiment;
+  const file = evaluate.reference ?? null;
+  if (file !== null) return { reference: { file }, close: async () => {} };
   const record = await readFeaturesRecord(runFolder);
   const cached = record.latents === undefined ? undefined : comparedImages(experiment, record.source.length);
   const source = await openCachedSource(record, data.sizePx, cached);
   const count = evaluate.referenceCount ?? source.length;
-  const referenceTask = progress.task(taskLabel("evaluate", "reference"), count, "images");
+  return { reference: { source, sizePx: data.sizePx, count }, close: () => source.close() };
+}
+
+async function evaluateBy(
+  network: string,
+  evaluations: readonly Evaluation[],
+  reference: Reference,
+  { evaluate, seed, train }: Experiment,
+  progress: ProgressSink,
+): Promise<void> {
+  const count = "count" in reference ? reference.count : undefined;
+  const referenceTask = progress.task(taskLabel("evaluate", "reference"), count ?? 0, "images");
   const began = performance.now();
   const evaluator = await openEvaluator({
-    reference: { source, sizePx: data.sizePx, count },
-    network: evaluate.network,
+    reference,
+    network,
     neighbours: evaluate.neighbours,
     kidSubsets: evaluate.kidSubsets,
     kidSubsetSize: evaluate.kidSubsetSize,
     inceptionSplits: evaluate.inceptionSplits,
     seed,
     threads: train.threads,
+    onDownload: downloadProgress(progress),
     onProgress: stageProgress(referenceTask, "reference"),
   });
-  const time = formatDuration((performance.now() - began) / 1000);
-  referenceTask.finish(`${count} real images through ${evaluator.network.name}, ${time}`);
   try {
-    const sets = [
-      ...along.map(({ arm, point }) => ({ arm, files: point, label: `${arm}, step ${point.step}` })),
-      ...arms.map((arm) => ({ arm, files: armFiles(runFolder, arm), label: arm })),
-    ];
-    for (const { arm, files, label } of sets) {
-      const drawn = await readSampleRecord(files.samplesRecord);
+    const { proxy } = evaluator.network;
+    const time = formatDuration((performance.now() - began) / 1000);
+    referenceTask.finish(
+      `${count === undefined ? "the reference file" : `${count} real images`} through ${network}, ${time}`,
+    );
+    for (const { arm, file, label, samples, samplesRecord } of evaluations) {
+      const drawn = await readSampleRecord(samplesRecord);
       const task = progress.task(taskLabel("evaluate", label), drawn.count, "images");
-      const record = await evaluator.evaluate({
-        samplesPath: files.samples,
+      const { metrics } = await evaluator.evaluate({
+        samplesPath: samples,
         sampleRecord: { ...drawn.sampler },
         arm,
         step: drawn.step ?? train.steps,
         weights: drawn.weights,
-        outPath: files.evaluation,
+        outPath: file,
         onProgress: stageProgress(task, "samples"),
       });
-      const distance = record.metrics.frechet_distance;
-      const said = distance === null ? "Fréchet distance not measured" : `Fréchet distance ${distance.toPrecision(4)}`;
-      task.finish(`${said}${record.network.proxy ? ` (proxy: ${record.network.name})` : ""}`);
+      const distance = metrics.frechet_distance;
+      const metric = proxy ? "Fréchet distance" : "FID";
+      const said = distance === null ? `${metric} not measured` : `${metric} ${distance.toPrecision(4)}`;
+      task.finish(`${said}${proxy ? ` (proxy: ${network})` : ""}`);
     }
   } finally {
     await evaluator.dispose();
-    await source.close();
   }
-  return null;
 }
 
 async function readSampleRecord(file: string): Promise<SampleRecord> {

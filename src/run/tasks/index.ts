@@ -8,6 +8,7 @@ import type { ImportInput } from "../hand-over/import-weights.js";
 import type { ProgressSink } from "../progress.js";
 import type { EvaluateInput } from "./evaluate-task.js";
 import type { FeaturesInput, FeaturesResult } from "./features-task.js";
+import type { ReferenceInput, ReferenceResult } from "./reference-task.js";
 import type { ReportInput, ReportResult } from "./report-task.js";
 import type { SampleInput } from "./sample-task.js";
 import type { TargetFeaturesInput, TargetFeaturesResult } from "./target-features-task.js";
@@ -20,6 +21,7 @@ export interface TaskInputs {
   train: TrainInput;
   sample: SampleInput;
   evaluate: EvaluateInput;
+  reference: ReferenceInput;
   report: ReportInput;
   export: ExportInput;
   import: ImportInput;
@@ -32,6 +34,7 @@ export interface TaskResults {
   train: TrainResult;
   sample: null;
   evaluate: null;
+  reference: ReferenceResult;
   report: ReportResult;
   export: ExportResult;
   import: ImportedRecord;
@@ -51,6 +54,7 @@ const LOADERS: { readonly [N in TaskName]: () => Promise<Task<N>> } = {
   train: async () => (await import("./train-task.js")).trainTask,
   sample: async () => (await import("./sample-task.js")).sampleTask,
   evaluate: async () => (await import("./evaluate-task.js")).evaluateTask,
+  reference: async () => (await import("./reference-task.js")).referenceTask,
   report: async () => (await import("./report-task.js")).reportTask,
   export: async () => (await import("../hand-over/export-run.js")).exportRun,
   import: async () => (await import("../hand-over/import-weights.js")).importWeights,
