@@ -6,7 +6,7 @@
  * good, between two measurements by a straight line: where the control's own curve is not monotone, that may be before its end.
  */
 import { UsageError } from "../../data/errors.js";
-import { curveOf } from "../report/convergence-record.js";
+import { curveOf, pointsOf } from "../report/convergence-record.js";
 import { type MetricInfo, metricsIn } from "../report/metrics.js";
 import type { ArmRecord, RunRecord } from "../report/read-run.js";
 import { groupRuns, type RunGroup, seedOf } from "../report/run-groups.js";
@@ -117,7 +117,7 @@ interface Curve {
 function chooseCurve(runs: readonly RunRecord[], key: string | undefined): Curve {
   const arms = runs.flatMap((run) => run.arms);
   const records = arms.flatMap(({ convergence }) => convergence ?? []);
-  const points = records.flatMap((record) => record.points);
+  const points = pointsOf(records);
   const measured = metricsIn(points).filter(
     (metric): metric is MetricInfo & { direction: "lower" | "higher" } =>
       metric.direction !== null && points.some(({ metrics }) => metrics[metric.key] != null),

@@ -8,7 +8,7 @@ export const convergenceSchema = z.looseObject({
   arm: z.string(),
   /** Images on each side, at every step. */
   samples: z.int().min(1),
-  reference: z.int().min(1),
+  reference: z.int().min(1).nullable(),
   weights: z.string(),
   sampler: z.record(z.string(), z.unknown()),
   network: z.looseObject({ name: z.string(), sha256: z.string(), proxy: z.boolean() }),
@@ -24,6 +24,10 @@ export function convergenceOf(evaluations: readonly Evaluation[]): ConvergenceRe
   const points = evaluations.map(({ step, metrics }) => ({ step, metrics }));
   return { format: "descry-convergence-1", arm, samples, reference, weights, sampler, network, protocol, points };
 }
+
+/** The points of some records, each with the network that it was measured by. */
+export const pointsOf = (records: readonly ConvergenceRecord[]) =>
+  records.flatMap(({ points, network }) => points.map((point) => ({ ...point, network })));
 
 /** A metric over the steps where it was measured; empty without a record. */
 export function curveOf(record: ConvergenceRecord | null, key: string): CurvePoint[] {

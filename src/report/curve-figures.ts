@@ -1,6 +1,6 @@
 /** @file The curves and bars of a report as figures, each with a caption and a text for those who cannot see it. */
-import { evaluationNames } from "./compare-arms.js";
-import { curveOf } from "./convergence-record.js";
+import { evaluationNames, realImages } from "./compare-arms.js";
+import { curveOf, pointsOf } from "./convergence-record.js";
 import { packFigure } from "./figure-json.js";
 import { type CurveSeries, type CurvesFigure, type Figure, figureSpec, type GainBar } from "./figure-specs.js";
 import { formatNumber, formatPercent } from "./format-number.js";
@@ -139,7 +139,7 @@ function seriesOf(arms: readonly LabelledArm[], pick: (line: StepRecord) => numb
 /** The first metric that was measured along training, of all arms that have it; null where none was. */
 function convergenceSeries(arms: readonly LabelledArm[]) {
   const records = arms.flatMap(({ repetitions }) => repetitions.flatMap(({ convergence }) => convergence ?? []));
-  const points = records.flatMap((record) => record.points);
+  const points = pointsOf(records);
   const metric = metricsIn(points).find(({ key }) => points.some(({ metrics }) => metrics[key] != null));
   if (metric === undefined) return null;
   const series = arms.flatMap(({ label, colour, repetitions }): CurveSeries[] => {
@@ -149,7 +149,7 @@ function convergenceSeries(arms: readonly LabelledArm[]) {
     return curves.length === 0 ? [] : [{ label, colour, repetitions: curves }];
   });
   const { samples, reference, network, weights } = records[0]!;
-  const conditions = `${samples} samples against ${reference} real images by ${network.name}${network.proxy ? " (proxy)" : ""}, ${weights} weights; the same noise at every step.`;
+  const conditions = `${samples} samples against ${realImages(reference)} by ${network.name}${network.proxy ? " (proxy)" : ""}, ${weights} weights; the same noise at every step.`;
   return { metric, series, conditions };
 }
 

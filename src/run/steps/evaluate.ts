@@ -1,5 +1,5 @@
 import { UsageError } from "../../../data/errors.js";
-import { type AlongPoint, alongPoints, convergenceFile, writeConvergence } from "../along-training.js";
+import { alongPoints, convergenceFile, writeConvergence } from "../along-training.js";
 import { armFiles, evaluationFiles, isWrittenFile, type Run } from "../run-folder.js";
 import { runTask } from "../task-process.js";
 import type { Evaluation } from "../tasks/evaluate-task.js";
