@@ -3,14 +3,14 @@ import { alignTable } from "../report/align-table.js";
 import { csvLines } from "../report/csv-lines.js";
 import { formatNumber } from "../report/format-number.js";
 import type { ClsMixingAnalysis, MixSeries } from "./cls-mixing.js";
+import { describeColumns } from "./correlation-table.js";
 
 /** One table a series: a row an alpha. */
 export function formatClsMixing({ series, against }: ClsMixingAnalysis): string {
-  const variants = new Map(series.flatMap(({ columns }) => columns.map(({ short, variant }) => [short, variant])));
   return [
     ...series.flatMap((one) => [`${targetLabels([one.encoder])[0]}, ${one.label}`, tableOf(one, against.label), ""]),
     "alpha: share of the class token in every token",
-    ...Array.from(variants, ([short, variant]) => `${short}: ${variant}`),
+    ...describeColumns(series),
     ...new Set(series.map(({ protocol }) => protocol).filter((text) => text !== "")),
   ].join("\n");
 }

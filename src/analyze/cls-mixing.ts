@@ -16,6 +16,7 @@ export interface MixSeries {
   readonly encoder: string;
   /** Experiment and recipe. */
   readonly label: string;
+  readonly recipe: PointGroup["recipe"];
   readonly columns: readonly RepresentationMetric[];
   readonly protocol: string;
   /** By rising alpha; two or more. */
@@ -48,7 +49,7 @@ export function analyzeClsMixing({ against, groups }: Points): ClsMixingAnalysis
   return { format: "descry-cls-mixing-1", against, series };
 }
 
-function seriesOf({ label, columns, points, protocol }: PointGroup): MixSeries[] {
+function seriesOf({ label, recipe, columns, points, protocol }: PointGroup): MixSeries[] {
   const encoders = new Map<string, MixPoint[]>();
   for (const point of points) {
     const { encoder, alpha } = parseMix(point.target);
@@ -59,6 +60,7 @@ function seriesOf({ label, columns, points, protocol }: PointGroup): MixSeries[]
     .map(([encoder, mixed]) => ({
       encoder,
       label,
+      recipe,
       columns,
       protocol,
       points: mixed.sort((a, b) => a.alpha - b.alpha),

@@ -1,20 +1,19 @@
 import { targetLabels } from "../rank/target-labels.js";
 import { alignTable } from "../report/align-table.js";
 import { csvLines } from "../report/csv-lines.js";
-import { formatNumber } from "../report/format-number.js";
 import type { CorrelationEstimate } from "./correlate.js";
 import { type CorrelationAnalysis, caveatOf, type GroupCorrelation } from "./correlation.js";
+import type { PointGroup } from "./target-points.js";
 
 const HEADER = ["metric", "targets", "Pearson r", "95 %", "p", "Spearman ρ", "95 %", "p"];
 
 /** The correlations as aligned text: one table a group, and below what was correlated. */
 export function formatCorrelation({ groups, leftOut, against, bootstrap }: CorrelationAnalysis): string {
   const sense = { lower: ", lower is better", higher: ", higher is better" };
-  const variants = new Map(groups.flatMap(({ columns }) => columns.map(({ short, variant }) => [short, variant])));
   const lines = [
     ...groups.flatMap((group) => [group.label, tableOf(group), ""]),
     `against ${against.label}${against.direction === null ? "" : sense[against.direction]}; intervals: ${bootstrap.interval}, ${bootstrap.resamples} resamples, seed ${bootstrap.seed}; p: Student's t, two-sided`,
-    ...Array.from(variants, ([short, variant]) => `${short}: ${variant}`),
+    ...describeColumns(groups),
     ...new Set(groups.map(({ protocol }) => protocol).filter((text) => text !== "")),
     ...groups.flatMap((group) => {
       const caveat = caveatOf(group);
@@ -23,6 +22,17 @@ export function formatCorrelation({ groups, leftOut, against, bootstrap }: Corre
     ...leftOut.map(({ label, targets, why }) => `left out: ${label}: ${targets.join(", ")} (${why})`),
   ];
   return lines.join("\n");
+}
+
+/** What the columns are, each said once. */
+export function describeColumns(groups: readonly Pick<PointGroup, "columns" | "recipe">[]): string[] {
+  const columns = groups.flatMap((group) => group.columns).filter(({ isNormalized }) => isNormalized !== true);
+  const lines = columns.map(({ short, variant }) => `${short}: ${variant}`);
+  const isNormalized = groups.some(({ recipe }) => recipe?.spatialNorm != null);
+  return [
+    ...new Set(lines),
+    ...(isNormalized ? ["normalized: after the spatial normalization of the recipe, as the arms saw it"] : []),
+  ];
 }
 
 function tableOf({ correlations }: GroupCorrelation): string {
@@ -37,7 +47,7 @@ function cellsOf({ coefficient, p, low, high }: CorrelationEstimate): string[] {
   return [fixed(coefficient), interval, p < 1e-4 ? "<0.0001" : p.toFixed(4)];
 }
 
-const fixed = (value: number): string => value.toFixed(3).replace("-", "−");
+const fixed = (value: number, digits = 3): string => value.toFixed(digits).replace("-", "−");
 
 /** One row a metric and group; what is not known is empty. */
 export function correlationCsv({ groups, against }: CorrelationAnalysis): string {
@@ -88,8 +98,8 @@ export function pointLabels({ points }: GroupCorrelation): string[] {
   return targetLabels(points.map(({ target }) => target));
 }
 
-/** `r = −0.852 [−0.94, −0.70]` */
+/** `r = −0.85 [−0.94, −0.70]` */
 export function describeCoefficient(symbol: string, { coefficient, low, high }: CorrelationEstimate): string {
-  const interval = low === null || high === null ? "" : ` [${formatNumber(low, 3)}, ${formatNumber(high, 3)}]`;
-  return `${symbol} = ${formatNumber(coefficient, 4)}${interval}`;
+  const interval = low === null || high === null ? "" : ` [${fixed(low, 2)}, ${fixed(high, 2)}]`;
+  return `${symbol} = ${fixed(coefficient, 2)}${interval}`;
 }

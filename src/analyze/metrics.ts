@@ -9,6 +9,8 @@ export interface RepresentationMetric {
   readonly short: string;
   /** What exactly it is. */
   readonly variant: string;
+  /** A spatial metric after normalization; the one before it has a column too. */
+  readonly isNormalized?: true;
 }
 
 /** Column of a spatial metric after the normalization of the recipe. */
@@ -23,6 +25,7 @@ export function spatialColumns(alpha: number | null): RepresentationMetric[] {
       key: normalizedKey(key),
       short: `${short}, normalized`,
       variant: `${variant}; after spatial normalization, alpha ${alpha}, as the arms saw it`,
+      isNormalized: true as const,
     })),
   ];
 }
@@ -30,5 +33,5 @@ export function spatialColumns(alpha: number | null): RepresentationMetric[] {
 export const PROBE_COLUMN: RepresentationMetric = {
   key: "probe_accuracy",
   short: "linear probe",
-  variant: "validation accuracy of a linear classifier on the target's pooled tokens (descry probe)",
+  variant: "best validation accuracy of a linear classifier on the mean of an image's tokens (descry probe)",
 };

@@ -4,11 +4,14 @@ import { parseJson, readOptionalText } from "../report/read-json.js";
 
 /** What is read of `probe.json`. */
 const probeSchema = z.looseObject({
-  rows: z.array(z.looseObject({ target: z.string(), accuracy: z.number().min(0).max(1) })).min(1),
+  format: z.literal("descry-probe-1"),
+  rows: z.array(
+    z.looseObject({ target: z.string(), pool: z.enum(["mean", "cls"]), accuracy: z.number().min(0).max(1) }),
+  ),
 });
 
 /**
- * Accuracies by target, from a file of `descry probe`. Of a target that was probed in several ways the first row counts.
+ * Accuracies by target, from a file of `descry probe`: those of the mean of the tokens, which every target has.
  *
  * @throws {DataError} no such file, or not one of these.
  */
@@ -17,8 +20,8 @@ export async function readProbe(file: string): Promise<ReadonlyMap<string, numbe
   const hint = "wanted probe.json of descry probe";
   if (text === null) throw new DataError(`${file}: there is no such file`, { hint });
   const accuracies = new Map<string, number>();
-  for (const { target, accuracy } of parseJson(text, file, probeSchema, hint).rows) {
-    if (!accuracies.has(target)) accuracies.set(target, accuracy);
+  for (const { target, pool, accuracy } of parseJson(text, file, probeSchema, hint).rows) {
+    if (pool === "mean") accuracies.set(target, accuracy);
   }
   return accuracies;
 }

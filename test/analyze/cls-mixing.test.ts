@@ -30,9 +30,10 @@ describe("descry analyze cls-mixing", () => {
     writeFileSync(
       probe,
       JSON.stringify({
+        format: "descry-probe-1",
         rows: [
-          { target: ENCODER, accuracy: 0.7 },
-          { target: mixed(0.5), accuracy: 0.78 },
+          { target: ENCODER, pool: "mean", accuracy: 0.7 },
+          { target: mixed(0.5), pool: "mean", accuracy: 0.78 },
         ],
       }),
     );

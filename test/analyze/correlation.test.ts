@@ -96,7 +96,10 @@ describe("correlation over runs", () => {
     const run = await writeCachedRun({ arms, evaluated: values });
     const probe = path.join(run, "probe.json");
     const accuracies = [0.1, 0.4, 0.2, 0.3];
-    const rows = accuracies.map((accuracy, k) => ({ target: TARGETS[k], accuracy }));
+    const rows = [
+      { target: TARGETS[4], pool: "cls", accuracy: 0.9 }, // of the class token: not what is compared
+      ...accuracies.map((accuracy, k) => ({ target: TARGETS[k], pool: "mean", accuracy })),
+    ];
     writeFileSync(probe, JSON.stringify({ format: "descry-probe-1", rows }));
     const { groups, leftOut } = await analyze(run, "--probe", probe, "--against", "kid", "--count", "3");
     expect(groups).toHaveLength(1);
