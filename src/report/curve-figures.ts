@@ -1,9 +1,11 @@
 /** @file The curves and bars of a report as figures, each with a caption and a text for those who cannot see it. */
 import { evaluationNames, realImages } from "./compare-arms.js";
 import { curveOf, pointsOf } from "./convergence-record.js";
+import { drawGroup } from "./draw-group.js";
 import { packFigure } from "./figure-json.js";
 import { type CurveSeries, type CurvesFigure, type Figure, figureSpec, type GainBar } from "./figure-specs.js";
 import { formatNumber, formatPercent } from "./format-number.js";
+import { gainInterval } from "./gain-interval.js";
 import { type Html, html, trusted } from "./html.js";
 import { metricsIn } from "./metrics.js";
 import type { RunRecord } from "./read-run.js";
@@ -186,26 +188,39 @@ export async function gainFigures(groups: readonly RunGroup[], maker: FigureMake
   const rows = groups.flatMap((group) => {
     const name = evaluationNames(group.runs[0]!)[0];
     if (name === undefined) return [];
-    return summarizeSeeds(group, name).map((row, i) => ({ ...row, colour: group.arms[i]!.colour }));
+    return summarizeSeeds(group, name).map((row, i) => ({ ...row, group, evaluation: name, arm: group.arms[i]! }));
   });
   const metrics = rows.flatMap(({ cells }) => cells.map(({ metric }) => metric));
   const figures: Html[] = [];
   for (const key of new Set(metrics.map((metric) => metric.key))) {
     const metric = metrics.find((one) => one.key === key)!;
-    const bars = rows.flatMap(({ label, colour, cells }): GainBar[] => {
+    const hasIntervals = groups.some((group) =>
+      rows.some((row) => row.group === group && drawGroup(group, row.evaluation, key) !== null),
+    );
+    const bars = rows.flatMap(({ group, evaluation, arm, cells }): GainBar[] => {
       const cell = cells.find((one) => one.metric.key === key);
       if (cell?.relative == null) return [];
       const { mean, std } = cell.relative;
-      return [{ label, colour, percent: mean * 100, std: std === null ? null : std * 100, text: formatPercent(mean) }];
+      const draws = drawGroup(group, evaluation, key);
+      const drawn = draws?.arms.find(({ name }) => name === arm.name);
+      const interval = draws == null || drawn === undefined ? null : gainInterval(draws, drawn).relativeInterval;
+      const spread = std === null || hasIntervals ? null : { low: mean - std, high: mean + std };
+      const ends = interval ?? spread;
+      const rule = ends === null ? null : { low: ends.low * 100, high: ends.high * 100 };
+      return [{ label: arm.label, colour: arm.colour, percent: mean * 100, rule, text: formatPercent(mean) }];
     });
     if (bars.length === 0) continue;
-    const words = bars.map(({ label, text }) => `${label} ${text}`).join(", ");
+    const words = bars.map(
+      ({ label, text, rule }) =>
+        `${label} ${text}${rule === null ? "" : ` (${formatPercent(rule.low / 100)} to ${formatPercent(rule.high / 100)})`}`,
+    );
+    const what = hasIntervals ? "Rule: 95 % interval." : "Rule: one standard deviation over seeds.";
     figures.push(
       await maker.figure(
         { kind: "gains", bars },
         `${metric.label}.`,
-        bars.some(({ std }) => std !== null) ? "Rule: one standard deviation over seeds." : "",
-        `Gain in ${metric.label} over the control, positive is better: ${words}.`,
+        bars.some(({ rule }) => rule !== null) ? what : "",
+        `Gain in ${metric.label} over the control, positive is better: ${words.join(", ")}.`,
       ),
     );
   }

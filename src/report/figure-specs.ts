@@ -14,6 +14,8 @@ const DASHES: readonly (readonly number[])[] = [
   [2, 2],
   [9, 3, 2, 3],
 ];
+/** A gain's rule is drawn to this many times the largest gain. */
+const RULE_REACH = 3;
 /** Points of a drawn line: more cannot be seen. */
 const MOST_POINTS = 300;
 
@@ -54,8 +56,8 @@ export interface GainBar {
   readonly colour: number | null;
   /** Gain in per cent of the control; positive is better. */
   readonly percent: number;
-  /** Standard deviation over seeds, in the same unit; null for one seed. */
-  readonly std: number | null;
+  /** Ends of a rule through the end of the bar, in the same unit: the 95 % interval, or a standard deviation to both sides. */
+  readonly rule: { readonly low: number; readonly high: number } | null;
   /** How it is written beside the bar. */
   readonly text: string;
 }
@@ -249,17 +251,25 @@ function extent(values: readonly number[]): [number, number] {
 
 /** Bars of gains. */
 export function gainsSpec({ bars }: GainsFigure, widthPx = 360): TopLevelSpec {
-  const ends = bars.flatMap(({ percent, std }) => [percent - (std ?? 0), percent + (std ?? 0)]);
+  // An interval of very few seeds may be wide: its rule is cut off rather than every bar made small.
+  const reach = RULE_REACH * Math.max(...bars.map(({ percent }) => Math.abs(percent)));
+  const cut = (value: number) => Math.max(-reach, Math.min(reach, value));
+  const ends = bars.flatMap(({ percent, rule }) => [percent, cut(rule?.low ?? percent), cut(rule?.high ?? percent)]);
   const isFlat = ends.every((end) => end === 0);
   const low = isFlat ? -1 : Math.min(0, ...ends);
   const high = isFlat ? 1 : Math.max(0, ...ends);
   const room = isFlat ? 0 : 0.3 * (high - low);
-  const values = bars.map((bar) => ({
-    ...bar,
-    low: bar.percent - (bar.std ?? 0),
-    high: bar.percent + (bar.std ?? 0),
-    end: bar.percent < 0 ? bar.percent - (bar.std ?? 0) : bar.percent + (bar.std ?? 0),
-  }));
+  const values = bars.map(({ rule, ...bar }) => {
+    const [low, high] = [cut(rule?.low ?? bar.percent), cut(rule?.high ?? bar.percent)];
+    return {
+      ...bar,
+      from: rule?.low,
+      to: rule?.high,
+      low,
+      high,
+      end: bar.percent < 0 ? Math.min(low, bar.percent) : Math.max(high, bar.percent),
+    };
+  });
   const y = {
     field: "label",
     type: "nominal",
@@ -279,8 +289,11 @@ export function gainsSpec({ bars }: GainsFigure, widthPx = 360): TopLevelSpec {
   const tooltip = [
     { field: "label", type: "nominal" as const, title: "arm" },
     { field: "percent", type: "quantitative" as const, title: "gain, %", format: "+.4~r" },
-    ...(bars.some(({ std }) => std !== null)
-      ? [{ field: "std", type: "quantitative" as const, title: "± over seeds", format: ".3~r" }]
+    ...(bars.some(({ rule }) => rule !== null)
+      ? [
+          { field: "from", type: "quantitative" as const, title: "from", format: "+.3~r" },
+          { field: "to", type: "quantitative" as const, title: "to", format: "+.3~r" },
+        ]
       : []),
   ];
   const label = (side: "left" | "right") => ({
@@ -305,7 +318,7 @@ export function gainsSpec({ bars }: GainsFigure, widthPx = 360): TopLevelSpec {
         mark: { type: "bar", height: { band: 0.62 }, fillOpacity: 0.85 },
         encoding: { y, x, tooltip, color: { field: "label", type: "nominal", scale: colourScale(bars), legend: null } },
       },
-      ...(bars.some(({ std }) => std !== null)
+      ...(bars.some(({ rule }) => rule !== null)
         ? [
             {
               mark: { type: "rule" as const, strokeWidth: 1.5 },

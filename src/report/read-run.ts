@@ -6,9 +6,12 @@ import { fileError } from "../../data/atomic.js";
 import { DataError, UsageError } from "../../data/errors.js";
 import { type ConvergenceRecord, convergenceSchema } from "./convergence-record.js";
 import { type FilmRecord, filmSchema } from "./film-record.js";
+import { type Influences, readInfluence } from "./read-influence.js";
 import { parseJson, readOptionalText } from "./read-json.js";
 import {
   type ArmSettings,
+  type CachesRecord,
+  cachesSchema,
   type Evaluation,
   type ExperimentRecord,
   evaluationSchema,
@@ -37,6 +40,8 @@ export interface RunRecord {
   readonly experiment: ExperimentRecord;
   /** In the order of the experiment. */
   readonly arms: readonly ArmRecord[];
+  /** What was cached for it; null before that is done. */
+  readonly caches: CachesRecord | null;
   /** Pictures and spatial metrics of the targets, or null when none were made. */
   readonly targets: TargetsRecord | null;
   /** What the model was trained on; null in pixel space. */
@@ -70,6 +75,7 @@ export interface NamedEvaluation {
   /** File name without `.json`. */
   readonly name: string;
   readonly record: Evaluation;
+  readonly influences: Influences;
 }
 
 export interface ReadOptions {
@@ -78,8 +84,9 @@ export interface ReadOptions {
 }
 
 /**
- * Read a run folder: `experiment.json`, `targets/targets.json` and of each arm `metrics.jsonl`, `film/film.json`,
- * `convergence.json`, `samples.*` and `evaluation*.json`. Only `experiment.json` must be there; an arm without the others is one that did not come that far.
+ * Read a run folder: `experiment.json`, `features.json`, `targets/targets.json` and of each arm `metrics.jsonl`, `film/film.json`,
+ * `convergence.json`, `samples.*` and `evaluation*.json` with the influences that they name. Only `experiment.json` must be there; an
+ * arm without the others is one that did not come that far.
  *
  * @throws {DataError} a file is damaged or, for `experiment.json`, missing: names the file, the line and the field.
  */
@@ -111,6 +118,7 @@ export async function readRun(runFolder: string, reading: ReadOptions = {}): Pro
     machine,
     experiment,
     arms,
+    caches: await readCaches(folder),
     targets: await readTargets(folder),
     latents: await readLatents(folder),
   };
@@ -203,7 +211,8 @@ async function readEvaluations(folder: string, arm: string): Promise<NamedEvalua
         hint: "the file belongs to another arm",
       });
     }
-    evaluations.push({ name: name.slice(0, -".json".length), record });
+    const influences = await readInfluence(folder, record);
+    evaluations.push({ name: name.slice(0, -".json".length), record, influences });
   }
   return evaluations;
 }
@@ -220,6 +229,12 @@ async function readConvergence(file: string): Promise<ConvergenceRecord | null> 
   return text === null
     ? null
     : parseJson(text, file, convergenceSchema, "remove it, and evaluate again: descry evaluate RUN");
+}
+
+async function readCaches(folder: string): Promise<CachesRecord | null> {
+  const file = path.join(folder, "features.json");
+  const text = await readOptionalText(file);
+  return text === null ? null : parseJson(text, file, cachesSchema, "remove the file and run again");
 }
 
 async function readTargets(folder: string): Promise<TargetsRecord | null> {

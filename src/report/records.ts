@@ -72,6 +72,11 @@ export const evaluationSchema = z.looseObject({
   metrics: metricsSchema,
   /** The same metrics of other real images in the place of the samples. */
   floor: metricsSchema.nullable().default(null),
+  /** The file of how far each sample moves the metrics; null: none was written, as by versions before. */
+  influence: z
+    .object({ file: folderName, sha256: z.string(), metrics: z.array(z.string()) })
+    .nullable()
+    .default(null),
   /** Why a metric is null. */
   not_measured: z.record(z.string(), z.string()).default({}),
   protocol: z.record(z.string(), z.unknown()).default({}),
@@ -80,8 +85,28 @@ export const evaluationSchema = z.looseObject({
 });
 export type Evaluation = z.output<typeof evaluationSchema>;
 
+const cachedSchema = z.looseObject({ key: z.string() });
+
+/** `features.json`: what was cached for the run. */
+export const cachesSchema = z.looseObject({
+  source: z.looseObject({
+    name: z.string(),
+    fingerprint: z.string(),
+    length: z.int().min(0),
+    skipped: z.array(z.string()).default([]),
+  }),
+  images: cachedSchema,
+  latents: cachedSchema
+    .extend({ autoencoder: z.string(), encoderSha256: z.string(), decoderSha256: z.string() })
+    .optional(),
+  targets: z.record(z.string(), cachedSchema),
+});
+export type CachesRecord = z.output<typeof cachesSchema>;
+
 /** `samples.json` */
 export const samplesSchema = z.looseObject({
+  /** File name beside it; null: parameters that were in no file. */
+  checkpoint: folderName.nullable().optional(),
   count: z.int().min(1),
   classes: z.int().min(1).optional(),
   sampler: z.looseObject({ name: z.string(), steps: z.int().min(1) }),

@@ -2,6 +2,7 @@
  * @file The page of a report: one HTML file with everything in it. It loads nothing from anywhere; without its script it can be
  * read whole, with it charts can be looked into, tables sorted, pictures enlarged.
  */
+import { caveatsOf } from "./caveats.js";
 import { FigureMaker } from "./curve-figures.js";
 import { formatCount } from "./format-number.js";
 import { type Html, html, trusted } from "./html.js";
@@ -20,7 +21,7 @@ import type { SectionBody, SectionInput } from "./sections/section.js";
 import { targetsSection } from "./sections/targets.js";
 import { trainingSection } from "./sections/training.js";
 import { STYLE } from "./style.js";
-import { caveatsOf, verdictOf } from "./verdict.js";
+import { verdictOf } from "./verdict.js";
 
 interface Section {
   readonly id: string;
@@ -39,19 +40,28 @@ const SECTIONS: readonly Section[] = [
   { id: "reproduce", title: "Reproduce and cite", make: reproduceSection },
 ];
 
-/** The HTML of a report. */
-export async function renderReport(runs: readonly RunRecord[]): Promise<string> {
-  return renderPage(await pageParts(runs), runs);
+export interface PageOptions {
+  /** It is going to be watched: figures are drawn by the page's script alone. @default false */
+  readonly live?: boolean;
+  /** Name of the arm that recovered gains are shares of. Absent: the one with the largest gain. */
+  readonly relativeTo?: string | undefined;
 }
 
-/**
- * What stands in the body of a page.
- *
- * @param live it is going to be watched: figures are drawn by the page's script alone.
- */
-export async function pageParts(runs: readonly RunRecord[], { live = false } = {}): Promise<Part> {
+/** The HTML of a report. */
+export async function renderReport(
+  runs: readonly RunRecord[],
+  options: Omit<PageOptions, "live"> = {},
+): Promise<string> {
+  return renderPage(await pageParts(runs, options), runs);
+}
+
+/** What stands in the body of a page. */
+export async function pageParts(
+  runs: readonly RunRecord[],
+  { live = false, relativeTo }: PageOptions = {},
+): Promise<Part> {
   const groups = groupRuns(runs);
-  const input: SectionInput = { runs, groups, maker: new FigureMaker(!live) };
+  const input: SectionInput = { runs, groups, maker: new FigureMaker(!live), relativeTo };
   const sections: { id: string; title: string; body: Exclude<SectionBody, null> }[] = [];
   for (const { id, title, make } of SECTIONS) {
     const body = await make(input);

@@ -66,6 +66,15 @@ export function groupRuns(runs: readonly RunRecord[]): RunGroup[] {
   });
 }
 
+/** The groups of one run each that a group is made of, with the names and colours that it has there. */
+export function eachSeed({ label, runs, arms }: RunGroup): RunGroup[] {
+  return runs.map((run, s) => ({
+    label,
+    runs: [run],
+    arms: arms.map((arm) => ({ ...arm, repetitions: [arm.repetitions[s]!] })),
+  }));
+}
+
 /** The seeds of a run in words. */
 export function seedOf({ experiment }: RunRecord): string {
   const sampling = experiment.sample["seed"];

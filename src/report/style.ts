@@ -66,6 +66,8 @@ td small.worse, small.worse { color: var(--bad); }
 .none { color: var(--soft); font-style: italic; }
 .name { overflow-wrap: break-word; }
 td.text { overflow-wrap: break-word; }
+td.hash code { overflow-wrap: anywhere; font-size: 12.5px; }
+small.interval { white-space: nowrap; }
 .swatch { width: 26px; height: 10px; margin-right: 8px; vertical-align: middle; overflow: visible; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 22px; list-style: none; padding: 0; margin: 14px 0 4px; font-size: 14.5px; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 400px), 1fr)); gap: 26px 34px; margin: 10px 0; }

@@ -1,13 +1,15 @@
 import { alignTable } from "./align-table.js";
-import { compareArms } from "./compare-arms.js";
+import { compareArms, evaluationNames } from "./compare-arms.js";
+import { drawGroup, type GroupDraws } from "./draw-group.js";
 import { formatNumber, formatPercent, formatSpread } from "./format-number.js";
 import type { RunRecord } from "./read-run.js";
-import { groupRuns } from "./run-groups.js";
+import { groupRuns, type RunGroup } from "./run-groups.js";
 import { type SeedRow, summarizeSeeds } from "./seed-summary.js";
-import { conditionsOf, shownMetrics, tableHeader } from "./terminal-table.js";
+import { conditionsOf, intervalNote, shownInterval, shownMetrics, tableHeader } from "./terminal-table.js";
 
 /** The arms of one experiment under several seeds. */
 export interface SweepSummary {
+  readonly group: RunGroup;
   readonly rows: readonly SeedRow[];
   /** As {@link formatTerminalTable}, each number as mean ± standard deviation over the seeds. */
   readonly table: string;
@@ -17,26 +19,28 @@ export interface SweepSummary {
 export function summarizeSweep(runs: readonly RunRecord[]): SweepSummary {
   const [group, ...others] = groupRuns(runs);
   if (group === undefined || others.length > 0) throw new Error("a sweep is one experiment under several seeds");
-  const rows = summarizeSeeds(group);
-  const shown = shownMetrics(compareArms(runs[0]!));
+  const name = evaluationNames(runs[0]!)[0] ?? "evaluation";
+  const comparison = compareArms(runs[0]!, name);
+  const rows = summarizeSeeds(group, name);
+  const shown = shownMetrics(comparison);
+  const draws = drawGroup(group, name, shown[0]!.key);
   const lines = rows.map((row) => {
     const cells = shown.map(({ key }) => row.cells.find(({ metric }) => metric.key === key)?.value ?? null);
     if (cells.every((cell) => cell === null)) return [row.label, "not evaluated"];
     const numbers = cells.map((cell) =>
       cell === null ? "–" : `${formatNumber(cell.mean)}${cell.std === null ? "" : ` ± ${formatSpread(cell.std)}`}`,
     );
-    return [row.label, ...numbers, gainOf(row, shown[0]!.key)];
+    return [row.label, ...numbers, gainOf(row, shown[0]!.key, draws)];
   });
-  const conditions = conditionsOf(compareArms(runs[0]!));
-  const seeds = `mean ± standard deviation over ${runs.length} seeds; in brackets: seeds in which the arm beat its control`;
-  const notes = runs.length === 1 ? [conditions] : [conditions, seeds];
+  const seeds = `mean ± standard deviation over ${runs.length} seeds; N of M: seeds in which the arm beat its control`;
+  const notes = [conditionsOf(comparison), ...(runs.length === 1 ? [] : [seeds]), intervalNote(comparison, draws)];
   const table = [alignTable(tableHeader(shown), lines), ...notes.filter((note) => note !== null)].join("\n");
-  return { rows, table };
+  return { group, rows, table };
 }
 
-function gainOf(row: SeedRow, key: string): string {
+function gainOf(row: SeedRow, key: string, draws: GroupDraws | null): string {
   if (row.isControl) return "control";
   const cell = row.cells.find(({ metric }) => metric.key === key);
   if (cell?.relative == null) return "–";
-  return `${formatPercent(cell.relative.mean)} (${cell.wins} of ${cell.relative.count})`;
+  return `${formatPercent(cell.relative.mean)}${shownInterval(row.name, draws)} (${cell.wins} of ${cell.relative.count})`;
 }

@@ -1,17 +1,13 @@
 /** @file The tables of a report, as HTML. Every number stands with the conditions it was measured under. */
-import { type ComparedArm, type Comparison, describeConditions, type MetricCell } from "./compare-arms.js";
+import { type ComparedArm, type Comparison, compareArms, describeConditions, type MetricCell } from "./compare-arms.js";
+import { drawGroup } from "./draw-group.js";
 import { seriesColour, seriesDash } from "./figure-specs.js";
 import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
-import {
-  formatCount,
-  formatNumber,
-  formatPercent,
-  formatSeconds,
-  formatSigned,
-  formatSpread,
-} from "./format-number.js";
+import { formatCount, formatNumber, formatPercent, formatSeconds, formatSpread } from "./format-number.js";
+import { type GainInterval, gainInterval } from "./gain-interval.js";
+import { gainText } from "./gain-text.js";
 import { type Html, html } from "./html.js";
-import type { Gain, MetricInfo } from "./metrics.js";
+import type { MetricInfo } from "./metrics.js";
 import type { ArmRecord } from "./read-run.js";
 import type { TargetsRecord } from "./records.js";
 import type { LabelledArm, RunGroup } from "./run-groups.js";
@@ -43,26 +39,19 @@ function metricHead(metrics: readonly MetricInfo[]): Html[] {
   );
 }
 
-/** A gain in words and numbers: never by colour alone. */
-function gainText({ absolute, relative }: Gain): Html {
-  const word = absolute > 0 ? "better" : absolute < 0 ? "worse" : "equal";
-  const mark = absolute > 0 ? "▲" : absolute < 0 ? "▼" : "=";
-  const share = relative === null ? formatSigned(absolute) : `${formatPercent(relative)} (${formatSigned(absolute)})`;
-  return html`<small class="gain ${word}" data-extra="gain" data-value="${absolute}" data-text="${relative === null ? formatSigned(absolute) : formatPercent(relative)}"><span aria-hidden="true">${mark}</span> ${share} <span class="hidden">${word} than the control</span></small>`;
-}
-
-/** Metrics of the arms of one run by one evaluation. */
-export function metricsTable(comparison: Comparison, arms: readonly LabelledArm[], caption: string): Html {
+/** Metrics of the arms of one run by one evaluation. @param group of this run alone. */
+export function metricsTable(group: RunGroup, name: string, caption: string): Html {
+  const comparison = compareArms(group.runs[0]!, name);
   const { floor, control } = comparison;
   const metrics = comparison.metrics.filter((_, m) => comparison.arms.some(({ cells }) => cells[m]?.value != null));
   const gainNote =
     control === null
       ? "There is no control arm, so there are no gains."
-      : "Gains are over the control of the same run, in per cent of the control’s value and in units of the metric; positive is better.";
+      : `Gains are over the control of the same run, in per cent of the control’s value and in units of the metric; positive is better. ${intervalNote(group, name)}`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="metrics">
 <caption>${caption} ${gainNote} The best value of each column is marked; rest the pointer on a number to see all its digits.${unmeasured(comparison, metrics)}</caption>
 <thead><tr><th scope="col" class="first">Arm<small>how it was measured</small></th>${metricHead(metrics)}</tr></thead>
-<tbody>${comparison.arms.map((row, i) => metricsRow(row, arms[i]!, metrics))}${floor === null ? "" : floorRow(floor, metrics, comparison)}</tbody>
+<tbody>${comparison.arms.map((row, i) => metricsRow(row, group.arms[i]!, metrics, intervalsOf(group, name, row.arm.name)))}${floor === null ? "" : floorRow(floor, metrics, comparison)}</tbody>
 </table></div>`;
 }
 
@@ -77,24 +66,52 @@ function unmeasured({ metrics, arms }: Comparison, shown: readonly MetricInfo[])
   return said.join("");
 }
 
-function metricsRow(row: ComparedArm, { name, colour, isControl }: LabelledArm, metrics: readonly MetricInfo[]): Html {
+function metricsRow(
+  row: ComparedArm,
+  { name, colour, isControl }: LabelledArm,
+  metrics: readonly MetricInfo[],
+  intervalOf: GainIntervals,
+): Html {
   const head = html`<span class="name">${swatch(colour)}${name}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
   if (row.evaluation === null) {
     return html`<tr><th scope="row">${head}</th><td class="text none" colspan="${metrics.length}">not evaluated</td></tr>`;
   }
   const unlike =
     row.unlike.length === 0 ? "" : html`<small class="worse">measured differently: ${row.unlike.join(", ")}</small>`;
-  return html`<tr><th scope="row">${head}<small data-extra="how it was measured">${describeConditions(row.evaluation)}</small>${unlike}</th>${row.cells.filter(({ metric }) => metrics.includes(metric)).map(metricCell)}</tr>`;
+  return html`<tr><th scope="row">${head}<small data-extra="how it was measured">${describeConditions(row.evaluation)}</small>${unlike}</th>${row.cells.filter(({ metric }) => metrics.includes(metric)).map((cell) => metricCell(cell, intervalOf))}</tr>`;
 }
 
-function metricCell(cell: MetricCell): Html {
+/** By metric: the gain of an arm with its interval, null where none is known. */
+type GainIntervals = (metric: MetricInfo) => GainInterval | null;
+
+function intervalsOf(group: RunGroup, name: string, arm: string): GainIntervals {
+  return ({ key }) => {
+    const draws = drawGroup(group, name, key);
+    const drawn = draws?.arms.find((one) => one.name === arm);
+    return draws === null || drawn === undefined ? null : gainInterval(draws, drawn);
+  };
+}
+
+/** What the intervals of a table are, or why there are none. */
+function intervalNote(group: RunGroup, name: string): string {
+  if (drawGroup(group, name) === null) {
+    return "No intervals are known: the evaluation kept no influences of its samples; descry evaluate RUN --again does.";
+  }
+  const how =
+    group.runs.length === 1
+      ? "paired bootstrap over the samples, which share noise and classes; other training seeds are not in them"
+      : "of other seeds (Student’s t, the variance pooled over arms) and of other samples (paired bootstrap)";
+  return `In brackets 95 % intervals: ${how}. Each is for its own comparison: of twenty arms that do not differ, one is expected to be outside.`;
+}
+
+function metricCell(cell: MetricCell, intervalOf: GainIntervals): Html {
   if (cell.value === null) return html`<td><span class="none" title="${cell.missing}">not measured</span></td>`;
   const spread =
     cell.spread === null
       ? ""
       : html` <span title="${cell.metric.spread}" data-extra="±" data-value="${cell.spread}">± ${formatSpread(cell.spread)}</span>`;
   const best = cell.isBest ? html`<span class="hidden"> best</span>` : "";
-  return html`<td class="${cell.isBest ? "best" : ""}">${exact(cell.value, formatNumber(cell.value))}${spread}${best}${cell.gain === null ? "" : gainText(cell.gain)}</td>`;
+  return html`<td class="${cell.isBest ? "best" : ""}">${exact(cell.value, formatNumber(cell.value))}${spread}${best}${cell.gain !== null && gainText(cell.gain, intervalOf(cell.metric))}</td>`;
 }
 
 function floorRow(
@@ -127,15 +144,20 @@ export function seedTable(group: RunGroup, name: string, caption: string): Html 
     .find((one) => one.name === name)?.record;
   const conditions = evaluation === undefined ? "" : ` Each number: ${describeConditions(evaluation)}.`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="metrics">
-<caption>${caption} Mean ± standard deviation (n − 1) over ${group.runs.length} seeds. A gain is the mean of the differences from the control of the same seed; positive is better.${conditions}</caption>
+<caption>${caption} Mean ± standard deviation (n − 1) over ${group.runs.length} seeds. A gain is the mean of the differences from the control of the same seed; positive is better. ${intervalNote(group, name)}${conditions}</caption>
 <thead><tr><th scope="col" class="first">Arm</th>${metricHead(metrics)}</tr></thead>
-<tbody>${rows.map((row, i) => seedRow(row, group.arms[i]!, rows))}</tbody>
+<tbody>${rows.map((row, i) => seedRow(row, group.arms[i]!, rows, intervalsOf(group, name, row.name)))}</tbody>
 </table></div>`;
 }
 
-function seedRow({ cells }: SeedRow, { name, colour, isControl }: LabelledArm, rows: readonly SeedRow[]): Html {
+function seedRow(
+  { cells }: SeedRow,
+  { name, colour, isControl }: LabelledArm,
+  rows: readonly SeedRow[],
+  intervalOf: GainIntervals,
+): Html {
   const head = html`<span class="name">${swatch(colour)}${name}</span>${isControl ? html`<small>control: aligned to nothing</small>` : ""}`;
-  return html`<tr><th scope="row">${head}</th>${cells.map((cell, m) => seedCell(cell, isBestMean(cell, m, rows)))}</tr>`;
+  return html`<tr><th scope="row">${head}</th>${cells.map((cell, m) => seedCell(cell, isBestMean(cell, m, rows), intervalOf))}</tr>`;
 }
 
 function isBestMean({ value, metric }: SeedCell, m: number, rows: readonly SeedRow[]): boolean {
@@ -144,15 +166,12 @@ function isBestMean({ value, metric }: SeedCell, m: number, rows: readonly SeedR
   return value.mean === (metric.direction === "lower" ? Math.min(...means) : Math.max(...means));
 }
 
-function seedCell({ value, gain, relative, wins }: SeedCell, isBest: boolean): Html {
+function seedCell({ metric, value, gain, relative, wins }: SeedCell, isBest: boolean, intervalOf: GainIntervals): Html {
   if (value === null) return html`<td><span class="none">not measured</span></td>`;
   const spread = value.std === null ? "" : ` ± ${formatSpread(value.std)}`;
-  const share = relative === null ? "" : `${formatPercent(relative.mean)} `;
-  const word = gain === null || gain.mean === 0 ? "" : gain.mean > 0 ? "better" : "worse";
   const said =
-    gain === null
-      ? ""
-      : html`<small class="gain ${word}" data-extra="gain" data-value="${gain.mean}" data-text="${relative === null ? formatSigned(gain.mean) : formatPercent(relative.mean)}"><span aria-hidden="true">${gain.mean > 0 ? "▲" : "▼"}</span> ${share}(${formatSigned(gain.mean)}${gain.std === null ? "" : ` ± ${formatSpread(gain.std)}`}) <span class="hidden">${word} than the control</span></small><small>better in ${wins} of ${gain.count}</small>`;
+    gain !== null &&
+    html`${gainText({ absolute: gain.mean, relative: relative?.mean ?? null }, intervalOf(metric), gain.std)}<small>better in ${wins} of ${gain.count}</small>`;
   return html`<td class="${isBest ? "best" : ""}">${exact(value.mean, formatNumber(value.mean))}${spread}${said}</td>`;
 }
 

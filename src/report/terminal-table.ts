@@ -1,8 +1,12 @@
 import { alignTable } from "./align-table.js";
 import { type ComparedArm, type Comparison, compareArms, evaluationNames, realImages } from "./compare-arms.js";
+import { drawGroup, type GroupDraws } from "./draw-group.js";
 import { formatNumber, formatPercent } from "./format-number.js";
+import { gainInterval } from "./gain-interval.js";
+import { intervalText } from "./gain-text.js";
 import { METRICS, type MetricInfo } from "./metrics.js";
 import type { RunRecord } from "./read-run.js";
+import { groupRuns } from "./run-groups.js";
 
 /** Metrics that fit beside each other in 80 columns. */
 const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
@@ -12,17 +16,19 @@ const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
  * gain in the first of them, and a line that says how they were measured.
  */
 export function formatTerminalTable(run: RunRecord): string {
-  const comparison = compareArms(run, evaluationNames(run)[0] ?? "evaluation");
+  const name = evaluationNames(run)[0] ?? "evaluation";
+  const comparison = compareArms(run, name);
   const shown = shownMetrics(comparison);
   const [headline] = shown;
   const header = tableHeader(shown);
+  const draws = drawGroup(groupRuns([run])[0]!, name, headline!.key);
   const rows = comparison.arms.map((row) =>
     row.evaluation === null
       ? [row.arm.name, "not evaluated"]
-      : [row.arm.name, ...shown.map((metric) => shownValue(row, metric)), gainOf(row, headline!)],
+      : [row.arm.name, ...shown.map((metric) => shownValue(row, metric)), gainOf(row, headline!, draws)],
   );
-  const end = conditionsOf(comparison);
-  return [alignTable(header, rows), ...(end === null ? [] : [end])].join("\n");
+  const notes = [conditionsOf(comparison), intervalNote(comparison, draws)];
+  return [alignTable(header, rows), ...notes.filter((note) => note !== null)].join("\n");
 }
 
 /** The metrics of a table on the terminal, by the names that they have in a comparison; the first is the one that gains are told in. */
@@ -43,10 +49,28 @@ function shownValue({ cells }: ComparedArm, { key }: MetricInfo): string {
   return cell?.value == null ? "–" : formatNumber(cell.value);
 }
 
-function gainOf(row: ComparedArm, { key }: MetricInfo): string {
+function gainOf(row: ComparedArm, { key }: MetricInfo, draws: GroupDraws | null): string {
   if (row.isControl) return "control";
   const gain = row.cells.find(({ metric }) => metric.key === key)?.gain;
-  return gain?.relative == null ? "–" : formatPercent(gain.relative);
+  return gain?.relative == null ? "–" : formatPercent(gain.relative) + shownInterval(row.arm.name, draws);
+}
+
+/** ` [+9.1 %, +20.8 %]`, or nothing where it is not known. */
+export function shownInterval(arm: string, draws: GroupDraws | null): string {
+  const drawn = draws?.arms.find(({ name }) => name === arm);
+  return draws === null || drawn === undefined ? "" : ` ${intervalText(gainInterval(draws, drawn))}`;
+}
+
+/** What the brackets are, or why there are none; null where nothing is compared. */
+export function intervalNote({ arms, control }: Comparison, draws: GroupDraws | null): string | null {
+  if (draws !== null) {
+    const covered = draws.seeds === 1 ? "other samples, same training" : "other seeds and samples";
+    return `in brackets: 95 % interval (${covered}); where it holds 0, the arm is not distinguishable from the control`;
+  }
+  const isCompared = control?.evaluation != null && arms.some((row) => !row.isControl && row.evaluation !== null);
+  return isCompared
+    ? "no intervals: the evaluation kept no influences of its samples (descry evaluate RUN --again does)"
+    : null;
 }
 
 /** How the numbers were measured, in a line; null when nothing was. */

@@ -1,17 +1,19 @@
 /**
- * @file What the numbers say, in one sentence that claims no more than they do, and what to keep in mind when reading them.
- * Nothing here speaks of significance: a report has one seed or a few.
+ * @file What the numbers say, in one paragraph that claims no more than their intervals hold. An arm is better or worse than the
+ * control where the interval of its gain leaves out 0, and not distinguishable from it where it does not.
  */
-import { type ComparedArm, type Comparison, compareArms, evaluationNames } from "./compare-arms.js";
-import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
-import { formatNumber, formatPercent } from "./format-number.js";
+import { compareArms, evaluationNames } from "./compare-arms.js";
+import { drawGroup, type GroupDraws } from "./draw-group.js";
+import { formatNumber, formatPercent, formatSigned } from "./format-number.js";
+import { type GainInterval, gainInterval } from "./gain-interval.js";
 import { METRICS } from "./metrics.js";
-import { type LabelledArm, type RunGroup, seedOf } from "./run-groups.js";
-import { summarizeSeeds } from "./seed-summary.js";
+import type { Evaluation } from "./records.js";
+import type { RunGroup } from "./run-groups.js";
+import { type SeedCell, summarizeSeeds } from "./seed-summary.js";
 
 const HEADLINE = METRICS[0]!;
 
-/** One sentence, or two, about a group of runs. */
+/** One paragraph about a group of runs, by its first evaluation. */
 export function verdictOf(group: RunGroup): string {
   const name = evaluationNames(group.runs[0]!)[0];
   if (name === undefined) {
@@ -20,170 +22,140 @@ export function verdictOf(group: RunGroup): string {
     ).length;
     return `No arm has been evaluated yet (${trained} of ${group.arms.length} have begun to train), so there is nothing to conclude.`;
   }
-  return group.runs.length === 1 ? oneSeed(group, name) : manySeeds(group, name);
+  const measured = measuredArms(group, name);
+  if (measured.length === 0) return `No ${HEADLINE.label} has been measured, so there is no ranking.`;
+  const draws = drawGroup(group, name);
+  const isCompared = measured.length > 1 && measured.some(({ isControl }) => isControl);
+  const said = draws === null ? withoutIntervals(group, measured) : withIntervals(draws);
+  const covered = draws !== null ? COVERED[draws.seeds === 1 ? "one" : "several"] : isCompared ? UNKNOWN : "";
+  return [said, covered, circumstances(group, name)].filter((part) => part !== "").join(" ");
 }
 
-function oneSeed(group: RunGroup, name: string): string {
-  const run = group.runs[0]!;
-  const comparison = compareArms(run, name);
-  const ranked = rank(comparison);
-  if (ranked.length === 0) return `No ${HEADLINE.label} has been measured, so there is no ranking.`;
-  const [best] = ranked;
-  const value = (row: ComparedArm) => formatNumber(headline(row)!.value!);
-  const label = (row: ComparedArm) => row.arm.name;
-  const control = comparison.control;
-  const end = circumstances(best!);
-  if (control === null || headline(control)?.value == null) {
-    const why = control === null ? "there is no control arm" : "the control has not been measured";
-    const said =
-      ranked.length === 1
-        ? `Only ${label(best!)} can be ranked (${HEADLINE.label} ${value(best!)})`
-        : `${label(best!)} has the lowest ${HEADLINE.label} (${value(best!)}) of ${ranked.length} arms`;
-    return `${said}; ${why}, so no gain can be stated. ${end}`;
-  }
-  if (ranked.length === 1) return `Only one arm can be compared so far (${label(best!)}: ${value(best!)}). ${end}`;
-  if (best!.isControl) {
-    const others = ranked.length - 1;
-    const equal = ranked.filter((row) => !row.isControl && headline(row)!.value === headline(best!)!.value);
-    if (equal.length > 0) {
-      return `No aligned arm beats the control: ${equal.map(label).join(", ")} and the control have the same lowest ${HEADLINE.label}, ${value(control)}. ${end}`;
-    }
-    return `${others === 1 ? "The aligned arm does not beat" : `None of the ${others} aligned arms beats`} the control: its ${HEADLINE.label} of ${value(control)} is the lowest. ${end}`;
-  }
-  const gain = headline(best!)!.gain!;
-  const share = gain.relative === null ? "" : `, a gain of ${formatPercent(gain.relative).replace("+", "")}`;
-  const beats = ranked.filter((row) => (headline(row)!.gain?.absolute ?? 0) > 0).length;
-  const field =
-    ranked.length === 2
-      ? "beats the control"
-      : `does best of ${ranked.length} arms (${beats} of ${ranked.length - 1} aligned arms beat the control)`;
-  return `${label(best!)} ${field}: ${HEADLINE.label} ${value(best!)} against ${value(control)}${share}. ${end}`;
-}
+/** What the intervals are of. */
+const COVERED = {
+  one: "The intervals are of other samples from the same weights; what another training seed would do they do not say.",
+  several: "The intervals are of other training seeds and other samples.",
+};
+const UNKNOWN =
+  "How far this may be off is not known, so it is no finding: the evaluation kept no influences of its samples (descry evaluate RUN --again does).";
 
-function manySeeds(group: RunGroup, name: string): string {
-  const rows = summarizeSeeds(group, name);
-  const cellOf = (row: (typeof rows)[number]) => row.cells.find(({ metric }) => metric.key === HEADLINE.key);
-  const compared = rows.filter((row) => !row.isControl && cellOf(row)?.gain != null);
-  const evaluation = group.runs[0]!.arms.flatMap(({ evaluations }) => evaluations)[0]?.record;
-  const proxy = evaluation?.network.proxy === true ? ` ${evaluation.network.name} is a proxy network.` : "";
-  const count = group.runs.length;
-  if (compared.length === 0) return `${count} seeds, but no arm can be compared with a control.${proxy}`;
-  compared.sort((a, b) => cellOf(b)!.gain!.mean - cellOf(a)!.gain!.mean);
-  const best = compared[0]!;
-  const { gain, relative, wins, value } = cellOf(best)!;
-  const spread = gain!.std === null ? "" : ` ± ${formatNumber(gain!.std, 2)}`;
-  const share = relative === null ? "" : ` (${formatPercent(relative.mean)})`;
-  const said =
-    gain!.mean > 0
-      ? `${best.name} gains most over the control: ${formatNumber(gain!.mean, 3)}${spread} of ${HEADLINE.label}${share}`
-      : `No aligned arm beats the control on average; ${best.name} comes nearest with ${formatNumber(gain!.mean, 3)}${spread} of ${HEADLINE.label}${share}`;
-  return `${said}, mean and standard deviation over ${gain!.count} seeds, better in ${wins} of ${value!.count}. A few seeds show a tendency, not significance.${proxy}`;
-}
-
-function circumstances(best: ComparedArm): string {
-  const { samples, network, step: steps } = best.evaluation!;
-  const proxy = network.proxy ? `, ${network.name} as a proxy network` : "";
-  return `One seed, ${steps} training steps, ${samples} samples${proxy}: a lead to follow up, not a significant result.`;
+interface MeasuredArm {
+  readonly name: string;
+  readonly isControl: boolean;
+  readonly cell: SeedCell;
+  /** Mean over seeds. */
+  readonly value: number;
 }
 
 /** Arms with a headline value that may be compared, best first; the control before an arm that only equals it. */
-function rank(comparison: Comparison): ComparedArm[] {
-  return comparison.arms
-    .filter((row) => row.unlike.length === 0 && headline(row)?.value != null)
-    .sort((a, b) => headline(a)!.value! - headline(b)!.value! || Number(b.isControl) - Number(a.isControl));
+function measuredArms(group: RunGroup, name: string): MeasuredArm[] {
+  const comparisons = group.runs.map((run) => compareArms(run, name));
+  return summarizeSeeds(group, name)
+    .flatMap(({ name: arm, isControl, cells }, a): MeasuredArm[] => {
+      const cell = cells.find(({ metric }) => metric.key === HEADLINE.key);
+      const isAlike = comparisons.every(({ arms }) => arms[a]!.unlike.length === 0);
+      return cell?.value == null || !isAlike ? [] : [{ name: arm, isControl, cell, value: cell.value.mean }];
+    })
+    .sort((a, b) => a.value - b.value || Number(b.isControl) - Number(a.isControl));
 }
 
-function headline(row: ComparedArm) {
-  return row.cells.find(({ metric }) => metric.key === HEADLINE.key);
-}
-
-/** What to keep in mind: of the metric, the network, the counts, and of arms that differ in several settings at once. */
-export function caveatsOf(group: RunGroup): string[] {
-  const caveats: string[] = importedArms(group);
-  const run = group.runs[0]!;
-  for (const name of evaluationNames(run)) {
-    const comparison = compareArms(run, name);
-    caveats.push(...comparison.arms.flatMap(({ evaluation }) => evaluation?.notes ?? []).map(capitalize));
-    if (group.runs.length === 1) caveats.push(...agreement(comparison), ...floorCaveat(comparison));
-    for (const row of comparison.arms.filter(({ unlike }) => unlike.length > 0)) {
-      caveats.push(
-        `The arm ${row.arm.name} was not measured like the control (${row.unlike.join(", ")} differ): no gain is given for it`,
-      );
+/** A ranking, of which nobody knows how far it may be off. */
+function withoutIntervals(group: RunGroup, arms: readonly MeasuredArm[]): string {
+  const [best] = arms as [MeasuredArm, ...MeasuredArm[]];
+  const { metric } = best.cell; // by the name that it has with this network
+  const control = arms.find(({ isControl }) => isControl);
+  const value = (arm: MeasuredArm) => formatNumber(arm.value);
+  if (control === undefined) {
+    const why = group.arms.some(({ isControl }) => isControl)
+      ? "the control has not been measured"
+      : "there is no control arm";
+    const said =
+      arms.length === 1
+        ? `Only ${best.name} can be ranked (${metric.label} ${value(best)})`
+        : `${best.name} has the lowest ${metric.label} (${value(best)}) of ${arms.length} arms`;
+    return `${said}; ${why}, so no gain can be stated.`;
+  }
+  if (arms.length === 1) return `Only one arm can be compared so far (${best.name}: ${value(best)}).`;
+  const others = arms.length - 1;
+  if (best.isControl) {
+    const equal = arms.filter((arm) => !arm.isControl && arm.value === best.value).map(({ name }) => name);
+    if (equal.length > 0) {
+      return `${list(equal)} and the control have the same lowest ${metric.label}, ${value(control)}.`;
     }
+    return `${others === 1 ? "The aligned arm has no lower" : `None of the ${others} aligned arms has a lower`} ${metric.label} than the control (${value(control)}).`;
   }
-  const open = group.arms.filter(({ repetitions }) => repetitions.some(({ evaluations }) => evaluations.length === 0));
-  if (open.length > 0) caveats.push(`Not evaluated: ${open.map((arm) => arm.name).join(", ")}`);
-  caveats.push(...severalKnobs(group.arms));
-  return [...new Set(caveats)];
+  const { relative, wins, gain } = best.cell;
+  const share = relative === null ? "" : `, a difference of ${plainPercent(relative.mean)}`;
+  const seeds = group.runs.length === 1 ? "" : `, lower in ${wins} of ${gain!.count} seeds`;
+  return `${best.name} has the lowest ${metric.label} of ${arms.length} arms: ${value(best)} against ${value(control)} of the control${share}${seeds}.`;
 }
 
-/** Arms whose weights were not trained by this run, and where they are from. */
-function importedArms({ runs, arms }: RunGroup): string[] {
-  return arms.flatMap(({ name, repetitions }) =>
-    repetitions.flatMap(({ imported }, i) => {
-      if (imported === null) return [];
-      const { step, file, sha256 } = imported;
-      const seed = runs.length > 1 ? ` of seed ${seedOf(runs[i]!)}` : "";
-      return [
-        `The arm ${name}${seed} was trained elsewhere: its weights, of step ${step}, were imported from ${file} (SHA-256 ${sha256})`,
-      ];
-    }),
-  );
-}
-
-/** Whether KID, which has no bias of small counts, puts the same arm first. */
-function agreement(comparison: Comparison): string[] {
-  const bestBy = (key: string) =>
-    comparison.arms.filter(({ cells }) => cells.some(({ metric, isBest }) => metric.key === key && isBest));
-  const [byDistance] = bestBy("frechet_distance");
-  const [byKernel] = bestBy("kid");
-  if (byDistance === undefined || byKernel === undefined) return [];
-  const label = (row: ComparedArm) => row.arm.name;
-  if (byDistance !== byKernel) {
-    return [`KID disagrees with the ${HEADLINE.label}: it puts ${label(byKernel)} first, not ${label(byDistance)}`];
-  }
-  const kid = byKernel.cells.find(({ metric }) => metric.key === "kid")!;
-  if (kid.gain !== null && kid.spread !== null && kid.gain.absolute < kid.spread) {
-    return [
-      `KID agrees on ${label(byKernel)}, but its gain (${formatNumber(kid.gain.absolute, 3)}) is smaller than the spread of KID over random subsets (${formatNumber(kid.spread, 3)})`,
-    ];
-  }
-  return [`KID agrees with the ${HEADLINE.label} on ${label(byKernel)}`];
-}
-
-function floorCaveat({ floor, arms }: Comparison): string[] {
-  const value = floor?.[HEADLINE.key];
-  if (value != null) {
-    const count = arms.find(({ evaluation }) => evaluation !== null)!.evaluation!.samples;
-    return [
-      `${count} other real images score a ${HEADLINE.label} of ${formatNumber(value)}: no model can be expected to do better`,
-    ];
-  }
-  const why = arms.map(({ evaluation }) => evaluation?.not_measured["floor"]).find((reason) => reason !== undefined);
-  return why === undefined ? [] : [`The score of real images in the place of samples was not measured: ${why}`];
-}
-
-/** Arms of one target that differ in more than one setting: their difference cannot be put down to one of them. */
-function severalKnobs(arms: readonly LabelledArm[]): string[] {
-  const aligned = arms.filter(({ repetitions }) => repetitions[0]!.align !== null);
+function withIntervals(draws: GroupDraws): string {
+  const { metric } = draws;
+  const gains = draws.arms
+    .map((arm) => ({ arm, name: arm.name, gain: gainInterval(draws, arm) }))
+    .sort((a, b) => b.gain.absolute - a.gain.absolute);
+  const better = gains.filter(({ gain }) => gain.isDistinguishable && gain.absolute > 0);
+  const worse = gains.filter(({ gain }) => gain.isDistinguishable && gain.absolute < 0);
+  const open = gains.filter(({ gain }) => !gain.isDistinguishable);
+  const listed = (arms: typeof gains) => list(arms.map(({ name, gain }) => `${name} (${shortGain(gain)})`));
   const said: string[] = [];
-  for (const [i, one] of aligned.entries()) {
-    for (const other of aligned.slice(i + 1)) {
-      const settings = [one, other].map(({ repetitions }) => flattenSettings(repetitions[0]!.align));
-      if (settings[0]!.get("target") !== settings[1]!.get("target")) continue;
-      const keys = differingKeys(settings);
-      if (keys.length < 2) continue;
-      const change = keys.map(
-        (key) => `${key} ${showSetting(settings[0]!.get(key))} → ${showSetting(settings[1]!.get(key))}`,
-      );
-      said.push(
-        `The arms ${one.name} and ${other.name} differ in ${keys.length} settings at once (${change.join(", ")}): what lies between them cannot be put down to one of these`,
-      );
-    }
+  const [lead] = better;
+  if (lead === undefined) {
+    const nearest = gains[0]!;
+    const none = gains.length === 1 ? "The aligned arm is not" : `None of the ${gains.length} aligned arms is`;
+    const came = gains.length === 1 ? "its gain is" : `${nearest.name} comes nearest with a gain of`;
+    said.push(
+      `${none} distinguishably better than the control, whose ${metric.label} is ${formatNumber(draws.control.mean)}: ${came} ${longGain(nearest.gain)}.`,
+    );
+    const rest = open.filter((one) => one !== nearest);
+    if (rest.length > 0) said.push(`Not distinguishable from the control either: ${listed(rest)}.`);
+  } else {
+    said.push(
+      `${lead.name} gains ${lead === gains[0] ? "most over" : "over"} the control: a ${metric.label} of ${formatNumber(lead.arm.mean)} against ${formatNumber(draws.control.mean)}, a gain of ${longGain(lead.gain)}.`,
+    );
+    if (better.length > 1) said.push(`Also better than the control: ${listed(better.slice(1))}.`);
+    const equal = gains.filter(({ arm }) => arm !== lead.arm && !gainInterval(draws, lead.arm, arm).isDistinguishable);
+    if (equal.length > 0) said.push(`Not distinguishable from ${lead.name}: ${list(equal.map(({ name }) => name))}.`);
+    if (open.length > 0) said.push(`Not distinguishable from the control: ${listed(open)}.`);
   }
-  return said;
+  if (worse.length > 0) said.push(`Worse than the control: ${listed(worse)}.`);
+  return said.join(" ");
 }
 
-function capitalize(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
+/** What the numbers are of. */
+function circumstances(group: RunGroup, name: string): string {
+  const { step, samples, network } = firstEvaluation(group, name);
+  const seeds = group.runs.length === 1 ? "one seed" : `means over ${group.runs.length} seeds`;
+  const proxy = network.proxy ? `, ${network.name} as a proxy network` : "";
+  return `${step} training steps, ${samples} samples, ${seeds}${proxy}.`;
+}
+
+function firstEvaluation(group: RunGroup, name: string): Evaluation {
+  return group.arms
+    .flatMap(({ repetitions }) => repetitions.flatMap(({ evaluations }) => evaluations))
+    .find((one) => one.name === name)!.record;
+}
+
+/** `+15.0 %`, or in units of the metric where the control may be 0. */
+function shortGain({ absolute, relative, relativeInterval }: GainInterval): string {
+  return relativeInterval === null ? formatSigned(absolute) : formatPercent(relative!);
+}
+
+/** `15.0 % (95 % interval 9.1 % to 20.8 %)` */
+function longGain({ absolute, interval, relative, relativeInterval }: GainInterval): string {
+  const [value, { low, high }, format] =
+    relativeInterval === null
+      ? [absolute, interval, (one: number) => formatNumber(one, 3)]
+      : [relative!, relativeInterval, plainPercent];
+  return `${format(value)} (95 % interval ${format(low)} to ${format(high)})`;
+}
+
+function plainPercent(share: number): string {
+  return formatPercent(share).replace("+", "");
+}
+
+/** `a, b and c` */
+function list(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }

@@ -8,6 +8,8 @@ export interface ReportOptions {
   readonly runFolders: readonly string[];
   /** The HTML file; replaced when it is there. */
   readonly out: string;
+  /** Name of the arm that recovered gains are shares of. Absent: the one with the largest gain. */
+  readonly relativeTo?: string | undefined;
 }
 
 /**
@@ -17,8 +19,12 @@ export interface ReportOptions {
  * @throws {UsageError} no run, or one twice. @throws {DataError} a damaged file in a run folder, by name, line and field; a report
  *   that cannot be written.
  */
-export async function writeReport({ runFolders, out }: ReportOptions): Promise<{ path: string; bytes: number }> {
-  const page = await renderReport(await readRuns(runFolders));
+export async function writeReport({
+  runFolders,
+  out,
+  relativeTo,
+}: ReportOptions): Promise<{ path: string; bytes: number }> {
+  const page = await renderReport(await readRuns(runFolders), { relativeTo });
   const file = path.resolve(out);
   await writeFileAtomic(file, page);
   return { path: file, bytes: Buffer.byteLength(page) };

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { caveatsOf } from "../../src/report/caveats.js";
 import { compareArms, describeConditions, unlikeConditions } from "../../src/report/compare-arms.js";
 import { gainOver, METRICS, metricsIn } from "../../src/report/metrics.js";
 import { readRun, readRuns } from "../../src/report/read-run.js";
 import { evaluationSchema } from "../../src/report/records.js";
 import { groupRuns } from "../../src/report/run-groups.js";
 import { spreadOf, summarizeSeeds } from "../../src/report/seed-summary.js";
-import { caveatsOf, verdictOf } from "../../src/report/verdict.js";
-import { ARMS, EVALUATED, evaluationOf, LOWER_BETTER, metrics, writeRun } from "./fixture.js";
+import { verdictOf } from "../../src/report/verdict.js";
+import { ARMS, EVALUATED, evaluationOf, influences, LOWER_BETTER, metrics, writeRun } from "./fixture.js";
 
 const evaluation = (options = {}) => evaluationSchema.parse(evaluationOf("a", metrics(1, 2, 3, 4), options));
 
@@ -202,7 +203,7 @@ describe("runs together", () => {
     expect(rows[0]!.cells[0]!.gain).toBeNull();
     expect(rows[2]!.cells[0]!.value).toBeNull();
     expect(verdictOf(groupRuns(runs)[0]!)).toMatch(
-      /sift-repa gains most over the control: 2\.00 ± 11 .*over 2 seeds, better in 1 of 2/,
+      /^sift-repa has the lowest .*: 53\.00 against 55\.00 of the control, a difference of 5\.0 %, lower in 1 of 2 seeds\. How far this may be off is not known/,
     );
   });
 
@@ -217,32 +218,76 @@ describe("verdict", () => {
   const verdict = async (options: Parameters<typeof writeRun>[0]) =>
     verdictOf(groupRuns([await readRun(await writeRun(options))])[0]!);
 
-  test("names the best, the numbers, the share, and that it is one seed and a proxy", async () => {
-    const said = await verdict({});
-    expect(said).toBe(
-      "sift-irepa does best of 4 arms (2 of 3 aligned arms beat the control): Fréchet distance 52.35 against 61.23, a gain of 14.5 %. One seed, 60 training steps, 256 samples, random-vgg as a proxy network: a lead to follow up, not a significant result.",
-    );
-  });
+  const KEPT = { control: 8, "sift-repa": 8, "sift-irepa": 8, "hog-repa": 8 };
 
-  test("says so when the control wins, is missing, is alone, or nothing was measured", async () => {
-    expect(await verdict({ evaluated: { ...EVALUATED, control: metrics(1, 1, 1, 1) } })).toMatch(
-      /^None of the 3 aligned arms beats the control/,
+  test("with intervals: who gains, who loses, and who is not distinguishable from whom", async () => {
+    // √2 · 8 / √256 = 0.71 is the standard deviation of a difference: gains of 3.2, 8.9 and −2.2 are known to ±1.4.
+    expect(await verdict({ influences: influences(KEPT) })).toMatch(
+      /^sift-irepa gains most over the control: a Fréchet distance of 52\.35 against 61\.23, a gain of 14\.5 % \(95 % interval 12\.\d % to 1[67]\.\d %\)\. Also better than the control: sift-repa \(\+5\.3 %\)\. Worse than the control: hog-repa \(−3\.6 %\)\. The intervals are of other samples from the same weights; .* 60 training steps, 256 samples, one seed, random-vgg as a proxy network\.$/,
     );
-    expect(await verdict({ arms: ARMS.slice(1) })).toMatch(/there is no control arm, so no gain can be stated/);
-    expect(await verdict({ evaluated: { control: EVALUATED["control"]! } })).toMatch(/^Only one arm can be compared/);
-    expect(await verdict({ evaluated: {} })).toMatch(/^No arm has been evaluated yet \(4 of 4 have begun to train\)/);
-  });
-
-  test("a control that only equals an arm is not beaten", async () => {
+    const wide = await verdict({ influences: influences({ ...KEPT, "sift-repa": 100, "hog-repa": 100 }) });
+    expect(wide).toMatch(/Not distinguishable from sift-irepa: sift-repa and hog-repa\./);
+    expect(wide).toMatch(/Not distinguishable from the control: sift-repa \(\+5\.3 %\) and hog-repa \(−3\.6 %\)\./);
+    const none = await verdict({ influences: influences({ ...KEPT, control: 300 }) });
+    expect(none).toMatch(
+      /^None of the 3 aligned arms is distinguishably better than the control, whose Fréchet distance is 61\.23: sift-irepa comes nearest with a gain of 14\.5 % \(95 % interval −\d+\.\d % to \d+\.\d %\)\. Not distinguishable from the control either: sift-repa \(\+5\.3 %\) and hog-repa \(−3\.6 %\)\./,
+    );
+    const two = { arms: ARMS.slice(0, 2), influences: influences(KEPT) };
     const same = metrics(5, 1, 1, 1);
-    const said = await verdict({ arms: ARMS.slice(0, 2), evaluated: { control: same, "sift-repa": same } });
-    expect(said).toMatch(
-      /^No aligned arm beats the control: sift-repa and the control have the same lowest .*, 5\.000\./,
+    expect(await verdict({ ...two, evaluated: { control: same, "sift-repa": same } })).toMatch(
+      /^The aligned arm is not distinguishably better than the control, whose Fréchet distance is 5\.000: its gain is 0\.0 %/,
+    );
+  });
+
+  test("an arm of which no influences were kept is left out of what is said with intervals", async () => {
+    const { "sift-irepa": _, ...kept } = KEPT;
+    expect(await verdict({ influences: influences(kept) })).toMatch(
+      /^sift-repa gains most .*Worse than the control: hog-repa/,
+    );
+  });
+
+  test("several seeds: intervals of seeds and samples", async () => {
+    const { control, "sift-repa": sift } = EVALUATED;
+    const run = (seed: number, by: number) => ({
+      seed,
+      hash: `${seed}`.repeat(8),
+      arms: ARMS.slice(0, 2),
+      evaluated: { control: control!, "sift-repa": { ...sift!, frechet_distance: sift!["frechet_distance"]! + by } },
+      influences: influences(KEPT),
+    });
+    const seeds = async (...by: number[]) => {
+      const folders = [];
+      for (const [seed, one] of by.entries()) folders.push(await writeRun(run(seed, one)));
+      return verdictOf(groupRuns(await readRuns(folders))[0]!);
+    };
+    // Gains of 3.2 and 2.2: with two arms, their t interval has one degree of freedom.
+    expect(await seeds(0, 1)).toMatch(
+      /^The aligned arm is not distinguishably better .*The intervals are of other training seeds and other samples\. .*means over 2 seeds/,
+    );
+    expect(await seeds(0, 0.1, -0.1, 0)).toMatch(/^sift-repa gains most over the control/);
+  });
+
+  test("without intervals: a ranking that is called no finding, and how to get them", async () => {
+    expect(await verdict({})).toBe(
+      "sift-irepa has the lowest Fréchet distance of 4 arms: 52.35 against 61.23 of the control, a difference of 14.5 %. How far this may be off is not known, so it is no finding: the evaluation kept no influences of its samples (descry evaluate RUN --again does). 60 training steps, 256 samples, one seed, random-vgg as a proxy network.",
+    );
+    expect(await verdict({ evaluated: { ...EVALUATED, control: metrics(1, 1, 1, 1) } })).toMatch(
+      /^None of the 3 aligned arms has a lower Fréchet distance than the control \(1\.000\)\. How far/,
     );
     const worse = { control: metrics(5, 1, 1, 1), "sift-repa": metrics(6, 1, 1, 1) };
-    expect(await verdict({ arms: ARMS.slice(0, 2), evaluated: worse })).toMatch(
-      /^The aligned arm does not beat the control/,
+    expect(await verdict({ arms: ARMS.slice(0, 2), evaluated: worse })).toMatch(/^The aligned arm has no lower/);
+    const same = metrics(5, 1, 1, 1);
+    expect(await verdict({ arms: ARMS.slice(0, 2), evaluated: { control: same, "sift-repa": same } })).toMatch(
+      /^sift-repa and the control have the same lowest Fréchet distance, 5\.000\./,
     );
+  });
+
+  test("says so when the control is missing, is alone, or nothing was measured", async () => {
+    expect(await verdict({ arms: ARMS.slice(1) })).toMatch(
+      /there is no control arm, so no gain can be stated\. 60 training steps/,
+    );
+    expect(await verdict({ evaluated: { control: EVALUATED["control"]! } })).toMatch(/^Only one arm can be compared/);
+    expect(await verdict({ evaluated: {} })).toMatch(/^No arm has been evaluated yet \(4 of 4 have begun to train\)/);
   });
 
   test("caveats: notes of the evaluation, KID, the floor, several settings at once", async () => {

@@ -101,8 +101,8 @@ describe("curves", () => {
 describe("gain bars", () => {
   test("better is to the right of zero, worse to the left, lengths in proportion", async () => {
     const svg = await gainChart([
-      { label: "up", colour: 0, percent: 10, std: null, text: "+10.0 %" },
-      { label: "down", colour: 1, percent: -5, std: null, text: "−5.0 %" },
+      { label: "up", colour: 0, percent: 10, rule: null, text: "+10.0 %" },
+      { label: "down", colour: 1, percent: -5, rule: null, text: "−5.0 %" },
     ]);
     const bars = findAll(parse(svg), "path")
       .filter(({ attributes }) => attributes["fill"]?.startsWith("var(--series"))
@@ -124,7 +124,7 @@ describe("gain bars", () => {
         label: `${i}`,
         colour: i,
         percent,
-        std: name === "over seeds" ? 2 : null,
+        rule: name === "over seeds" ? { low: percent - 2, high: percent + 90 } : null,
         text: "t",
       })),
     );
@@ -234,8 +234,8 @@ test.each<[string, Figure]>([
     {
       kind: "gains",
       bars: [
-        { label: "sift", colour: 0, percent: 12.5, std: 3, text: "+12.5 %" },
-        { label: "hog", colour: 1, percent: -4, std: 1, text: "−4.0 %" },
+        { label: "sift", colour: 0, percent: 12.5, rule: { low: 9.5, high: 15.5 }, text: "+12.5 %" },
+        { label: "hog", colour: 1, percent: -4, rule: { low: -5, high: -3 }, text: "−4.0 %" },
       ],
     },
   ],

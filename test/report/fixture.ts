@@ -5,6 +5,7 @@ import path from "node:path";
 import sharp from "sharp";
 import { afterAll } from "vitest";
 import { randomStream } from "../../data/random.js";
+import { writeInfluence } from "../../src/evaluate/write-influence.js";
 import { type FilmRecord, filmFrame } from "../../src/report/film-record.js";
 
 export const LOWER_BETTER = ["frechet_distance", "kid"];
@@ -89,6 +90,8 @@ export function experiment(name: string, seed: number, arms: typeof ARMS = ARMS,
     evaluate: {
       network: "random-vgg",
       also: [],
+      every: null,
+      everyCount: null,
       reference: null,
       referenceCount: 744,
       neighbours: 3,
@@ -98,6 +101,16 @@ export function experiment(name: string, seed: number, arms: typeof ARMS = ARMS,
     },
     arms,
   };
+}
+
+/** Influences of the 256 samples of some arms on the Fréchet distance, of a standard deviation each, independent of each other. */
+export function influences(stds: Readonly<Record<string, number>>): NonNullable<RunOptions["influences"]> {
+  const ofArm = ([arm, std]: [string, number], a: number) => {
+    const draws = randomStream(3, "fixture/influences", a).normal(256);
+    const mean = draws.reduce((sum, value) => sum + value, 0) / 256;
+    return [arm, { frechet_distance: draws.map((value) => std * (value - mean)) }];
+  };
+  return Object.fromEntries(Object.entries(stds).map(ofArm));
 }
 
 export interface RunOptions {
@@ -114,6 +127,8 @@ export interface RunOptions {
   /** Arms with logs and samples. @default all */
   readonly trained?: readonly string[];
   readonly floor?: Readonly<Record<string, number | null>> | null;
+  /** By arm and metric, how far each of the 256 samples moves it. @default none is kept */
+  readonly influences?: Readonly<Record<string, Readonly<Record<string, Float32Array>>>>;
   /** Steps with a frame of the film. @default none: no film */
   readonly filmed?: readonly number[];
 }
@@ -157,10 +172,10 @@ export async function writeRun(options: RunOptions = {}): Promise<string> {
     const measured = evaluated[arm.name];
     if (measured === undefined) continue;
     mkdirSync(armFolder, { recursive: true });
-    writeFileSync(
-      path.join(armFolder, "evaluation.json"),
-      JSON.stringify(evaluationOf(arm.name, measured, options), null, 2),
-    );
+    const file = path.join(armFolder, "evaluation.json");
+    const influences = options.influences?.[arm.name];
+    const influence = influences === undefined ? null : await writeInfluence(file, influences);
+    writeFileSync(file, JSON.stringify({ ...evaluationOf(arm.name, measured, options), influence }, null, 2));
   }
   return folder;
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { DataError, UsageError } from "../../data/errors.js";
 import { readRun, readRuns } from "../../src/report/read-run.js";
-import { EVALUATED, evaluationOf, metrics, writeRun } from "./fixture.js";
+import { EVALUATED, evaluationOf, influences, metrics, writeRun } from "./fixture.js";
 
 const metricsFile = (run: string, arm = "control") => path.join(run, "arms", arm, "metrics.jsonl");
 const evaluationFile = (run: string, arm = "control") => path.join(run, "arms", arm, "evaluation.json");
@@ -51,6 +51,33 @@ describe("readRun", () => {
     const run = await readRun(await writeRun({ trained: ["control"], evaluated: {} }));
     expect(run.arms[0]!.evaluations).toEqual([]);
     expect(run.arms[1]).toMatchObject({ metrics: [], samples: null, samplesPicture: null, evaluations: [] });
+  });
+
+  test("influences are those that the evaluation names; damaged, foreign and missing ones are refused", async () => {
+    const kept = influences({ control: 2 });
+    const write = () => writeRun({ influences: kept });
+    const run = await readRun(await write());
+    expect(run.arms.map(({ evaluations }) => Object.keys(evaluations[0]!.influences))).toEqual([
+      ["frechet_distance"],
+      [],
+      [],
+      [],
+    ]);
+    expect(run.arms[0]!.evaluations[0]!.influences).toEqual(kept["control"]);
+    const file = (folder: string) => path.join(folder, "arms", "control", "evaluation-influence.npz");
+    const flipped = await write();
+    const bytes = readFileSync(file(flipped));
+    bytes[bytes.length - 300]! ^= 1;
+    writeFileSync(file(flipped), bytes);
+    expect(await refusal(flipped)).toMatch(/evaluation-influence\.npz: SHA-256: wanted [0-9a-f]{64}, got/);
+    const missing = await write();
+    rmSync(file(missing));
+    expect(await refusal(missing)).toMatch(/evaluation-influence\.npz: cannot read \(ENOENT\)/);
+    const fewer = await write();
+    edit(evaluationFile(fewer), (value) => {
+      value.samples = 255;
+    });
+    expect(await refusal(fewer)).toMatch(/frechet_distance: wanted <f4 \[255\], got <f4 \[256\]/);
   });
 
   test("an empty log has no lines", async () => {

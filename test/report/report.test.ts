@@ -10,7 +10,16 @@ import { readRun, readRuns } from "../../src/report/read-run.js";
 import { renderReport } from "../../src/report/render-page.js";
 import { writeReport } from "../../src/report/write-report.js";
 import { type Element, findAll, parseHtml, textOf } from "./check-html.js";
-import { ARMS, EVALUATED, evaluationOf, LOWER_BETTER, metrics, temporaryFolder, writeRun } from "./fixture.js";
+import {
+  ARMS,
+  EVALUATED,
+  evaluationOf,
+  influences,
+  LOWER_BETTER,
+  metrics,
+  temporaryFolder,
+  writeRun,
+} from "./fixture.js";
 
 async function report(...options: Parameters<typeof writeRun>[0][]): Promise<{ page: string; root: Element }> {
   const folders: string[] = [];
@@ -117,6 +126,92 @@ describe("the page", () => {
       const words = [...row.text.matchAll(/(better|worse) than the control/g)].map(([, word]) => word);
       expect(words).toEqual(row.gains.map((gain) => (gain > 0 ? "better" : "worse")));
     }
+  });
+
+  const KEPT = influences({ control: 8, "sift-repa": 80, "sift-irepa": 8, "hog-repa": 8 });
+
+  test("gains with intervals: their ends, and in words where they hold 0", async () => {
+    const { root } = await report({ influences: KEPT });
+    const [table] = findAll(root, "table").filter(({ attributes }) => attributes["class"] === "metrics");
+    expect(textOf(findAll(table!, "caption")[0]!)).toMatch(
+      /In brackets 95 % intervals: paired bootstrap over the samples/,
+    );
+    const cells = findAll(findAll(table!, "tbody")[0]!, "tr").map((row) => findAll(row, "td")[0]!);
+    const ends = cells.map((one) =>
+      ["gain from", "gain to"].flatMap((name) =>
+        findAll(one, "span").flatMap(({ attributes }) =>
+          attributes["data-extra"] === name ? [Number(attributes["data-value"])] : [],
+        ),
+      ),
+    );
+    // Standard deviations of the differences: 80.4 and 11.3, over √256.
+    expect(ends[0]).toEqual([]);
+    for (const [i, half] of [undefined, 9.85, 1.39, 1.39].entries()) {
+      if (half !== undefined) expect(Math.abs((ends[i]![1]! - ends[i]![0]!) / (2 * half) - 1)).toBeLessThan(0.12);
+    }
+    const said = cells.map((one) => /not distinguishable from|better than|worse than/.exec(textOf(one))?.[0]);
+    expect(said).toEqual([undefined, "not distinguishable from", "better than", "worse than"]);
+    const figure = findAll(root, "figure").find((one) => textOf(one).startsWith("Fréchet distance."))!;
+    expect(textOf(figure)).toContain("Rule: 95 % interval.");
+  });
+
+  test("what the arms recover of the largest gain, or of the one that is asked for", async () => {
+    const folder = await writeRun({ influences: KEPT });
+    const tableOf = async (relativeTo?: string) => {
+      const root = parseHtml(await renderReport([await readRun(folder)], { relativeTo }));
+      const table = findAll(root, "table").find((one) => textOf(one).includes("Share of the gain"));
+      const rows = table === undefined ? [] : findAll(findAll(table, "tbody")[0]!, "tr");
+      return {
+        text: textOf(root),
+        rows: rows.map((row) => findAll(row, "data").map(({ attributes }) => Number(attributes["value"]))),
+      };
+    };
+    const [control, repa, irepa, hog] = ARMS.map(({ name }) => EVALUATED[name]!["frechet_distance"]!);
+    const { text, rows } = await tableOf();
+    expect(text).toContain("What the arms recover of sift-irepa’s gain");
+    expect(rows.map(([share]) => share)).toEqual([
+      expect.closeTo((control! - repa!) / (control! - irepa!), 12),
+      expect.closeTo((control! - hog!) / (control! - irepa!), 12),
+    ]);
+    for (const [share, low, high] of rows) expect(low! < share! && share! < high!).toBe(true);
+    // The gain of sift-repa is known to ±10, and it is 3.
+    const asked = await tableOf("sift-repa");
+    expect(asked.rows).toEqual([]);
+    expect(asked.text).toMatch(
+      /Not defined: the gain of sift-repa \(as asked for\) in Fréchet distance, \+5\.3 % \[.*\], is not distinguishable from 0/,
+    );
+  });
+
+  test("hashes of what the results came from; what runs share stands there once", async () => {
+    const folders = [
+      await writeRun({ seed: 0, trained: ["control"] }),
+      await writeRun({ seed: 1, hash: "22222222", trained: ["control"] }),
+    ];
+    for (const [seed, folder] of folders.entries()) {
+      const source = { name: "photos", fingerprint: "f".repeat(64), length: 1000, skipped: ["a.jpg"] };
+      const caches = { source, images: { key: "1".repeat(64) }, targets: { sift: { key: "2".repeat(64) } } };
+      writeFileSync(path.join(folder, "features.json"), JSON.stringify(caches));
+      if (seed === 0) writeFileSync(path.join(folder, "arms", "control", "checkpoint-0000060.safetensors"), "weights");
+    }
+    const root = parseHtml(await renderReport(await readRuns(folders)));
+    const table = findAll(root, "table").find((one) => textOf(one).includes("What the results came from"))!;
+    const rows = findAll(findAll(table, "tbody")[0]!, "tr").map((row) =>
+      [...findAll(row, "th"), ...findAll(row, "td")].map(textOf),
+    );
+    const weights = createHash("sha256").update("weights").digest("hex");
+    expect(rows).toEqual([
+      ["data set", "photos, 1,000 images, 1 undecodable left out", "f".repeat(64), "all"],
+      ["cached images", "photos", "1".repeat(64), "all"],
+      ["cached features", "sift", "2".repeat(64), "all"],
+      ["checkpoint of the samples", "control: checkpoint-0000060.safetensors", weights, "photos-classical-1a2b3c4d"],
+      ["network of the evaluation", "random-vgg", "0123abcd", "all"],
+      [
+        "checkpoint of the samples",
+        "control: checkpoint-0000060.safetensors",
+        "no longer there",
+        "photos-classical-22222222",
+      ],
+    ]);
   });
 
   test("the difference of denoising losses is the arm's minus the control's, step by step", async () => {

@@ -12,7 +12,7 @@ import { type PlainCell, type PlainTable, tableCsv, tableLatex, tableMarkdown } 
 import { readRun } from "../../src/report/read-run.js";
 import { formatTerminalTable } from "../../src/report/terminal-table.js";
 import { resolveExperiment } from "../../src/run/resolve-experiment.js";
-import { EVALUATED, experiment, writeRun } from "./fixture.js";
+import { EVALUATED, experiment, influences, writeRun } from "./fixture.js";
 
 describe("terminal table", () => {
   test("aligned columns, gains with signs, conditions below", async () => {
@@ -26,8 +26,18 @@ describe("terminal table", () => {
         "sift-irepa  52.35  0.0399        0.668     0.277  +14.5 %",
         "hog-repa    not evaluated",
         "256 samples against 744 real images by random-vgg, a proxy: not comparable with published numbers; gain in FD over the control",
+        "no intervals: the evaluation kept no influences of its samples (descry evaluate RUN --again does)",
       ].join("\n"),
     );
+  });
+
+  test("gains with their intervals, within 80 columns", async () => {
+    const kept = influences({ control: 8, "sift-repa": 80, "sift-irepa": 8, "hog-repa": 8 });
+    const lines = formatTerminalTable(await readRun(await writeRun({ influences: kept }))).split("\n");
+    expect(lines[2]).toMatch(/^sift-repa .* \+5\.3 % \[−\d+\.\d %, \+\d+\.\d %\]$/);
+    expect(lines[3]).toMatch(/^sift-irepa .* \+14\.5 % \[\+12\.\d %, \+16\.\d %\]$/);
+    for (const line of lines.slice(0, 5)) expect(line.length).toBeLessThanOrEqual(80);
+    expect(lines.at(-1)).toMatch(/^in brackets: 95 % interval \(other samples, same training\); where it holds 0/);
   });
 
   test("nothing evaluated", async () => {

@@ -42,6 +42,7 @@ export const sweepCommand: Command = {
     const { JOB_STEPS } = await import("../../run/plan.js");
     const { reportRuns } = await import("../../run/steps/report.js");
     const { readRuns } = await import("../../report/read-run.js");
+    const { summarizeArms } = await import("../../report/summarize-report.js");
     const { summarizeSweep } = await import("../../report/sweep-table.js");
     const file = positional(args, "file");
     if (readOverrides(args).some(({ path }) => path.join(".") === "seed")) {
@@ -65,20 +66,13 @@ export const sweepCommand: Command = {
     }
     await reportRuns(runs, { progress, ...signal }, reportFile);
     const folders = runs.map(({ folder }) => folder);
-    const { rows, table } = summarizeSweep(await readRuns(folders));
+    const { table, group } = summarizeSweep(await readRuns(folders));
     const seconds = (Date.now() - began) / 1000;
     const text = `\n${table}\n\nreport: ${showPath(reportFile, context)}  (${formatDuration(seconds)})`;
-    printResult(args, context, { runs: folders, report: reportFile, seconds, arms: rows.map(armResult) }, text);
+    printResult(args, context, { runs: folders, report: reportFile, seconds, arms: summarizeArms(group) }, text);
     return 0;
   },
 };
-
-type Row = ReturnType<typeof import("../../report/sweep-table.js").summarizeSweep>["rows"][number];
-
-function armResult({ name, cells }: Row) {
-  const metrics = cells.map(({ metric, value, relative, wins }) => [metric.key, { ...value, gain: relative, wins }]);
-  return { arm: name, metrics: Object.fromEntries(metrics) };
-}
 
 /** `0,1,2`, `0..4`, or both mixed. @throws {UsageError} anything else, or a seed twice. */
 export function parseSeeds(text: string): number[] {

@@ -9,6 +9,8 @@ export interface SectionInput {
   readonly runs: readonly RunRecord[];
   readonly groups: readonly RunGroup[];
   readonly maker: FigureMaker;
+  /** The arm that recovered gains are shares of; undefined: that with the largest gain. */
+  readonly relativeTo: string | undefined;
 }
 
 /** What a section holds below its heading; null leaves it out. */

@@ -22,10 +22,19 @@ export async function reportStep(run: Run, options: StepOptions): Promise<StepOu
   return [{ name, state: "done" }];
 }
 
-/** Write one report of one or more runs. */
-export async function reportRuns(runs: readonly [Run, ...Run[]], options: StepOptions, file: string): Promise<void> {
+/**
+ * Write one report of one or more runs.
+ *
+ * @param relativeTo arm that recovered gains are shares of; absent: the one with the largest gain.
+ */
+export async function reportRuns(
+  runs: readonly [Run, ...Run[]],
+  options: StepOptions,
+  file: string,
+  relativeTo?: string,
+): Promise<void> {
   const task = options.progress.task(taskLabel("report", path.basename(file)), 0, "");
-  const input = { runFolders: runs.map(({ folder }) => folder), file };
+  const input = { runFolders: runs.map(({ folder }) => folder), file, relativeTo };
   const { sizeBytes } = await runTask("report", input, { ...options, cwd: runs[0].record.workingFolder });
   task.finish(`${(sizeBytes / 1e6).toFixed(1)} MB`);
 }

@@ -4,6 +4,8 @@ export interface ReportInput {
   readonly runFolders: readonly string[];
   /** Absolute. */
   readonly file: string;
+  /** Arm that recovered gains are shares of. */
+  readonly relativeTo?: string | undefined;
 }
 
 export interface ReportResult {
@@ -11,7 +13,7 @@ export interface ReportResult {
 }
 
 /** Write one report of one or more runs. */
-export async function reportTask({ runFolders, file }: ReportInput): Promise<ReportResult> {
-  const { bytes } = await writeReport({ runFolders, out: file });
+export async function reportTask({ runFolders, file, relativeTo }: ReportInput): Promise<ReportResult> {
+  const { bytes } = await writeReport({ runFolders, out: file, relativeTo });
   return { sizeBytes: bytes };
 }

@@ -7,7 +7,7 @@ import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { writeReport } from "../../../src/report/write-report.js";
-import { ARMS, EVALUATED, metrics, temporaryFolder, writeRun } from "../fixture.js";
+import { ARMS, EVALUATED, influences, metrics, temporaryFolder, writeRun } from "../fixture.js";
 import { NO_BROWSER, openBrowser } from "./open-browser.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -24,7 +24,8 @@ describe.skipIf(NO_BROWSER !== undefined)(`in a browser${NO_BROWSER === undefine
   beforeAll(async () => {
     browser = await openBrowser();
     file = path.join(temporaryFolder(), "report.html");
-    const run = { steps: 300, floor: metrics(20, 0.001, 0.8, 0.8), filmed: [100, 200, 250] };
+    const kept = influences({ control: 8, "sift-repa": 80, "sift-irepa": 8, "hog-repa": 8 });
+    const run = { steps: 300, floor: metrics(20, 0.001, 0.8, 0.8), filmed: [100, 200, 250], influences: kept };
     await writeReport({ runFolders: [await writeRun(run)], out: file });
   });
   afterAll(() => browser.close());
@@ -199,10 +200,15 @@ describe.skipIf(NO_BROWSER !== undefined)(`in a browser${NO_BROWSER === undefine
     expect(Number(csv[1]![2])).toBe(EVALUATED["sift-irepa"]!["frechet_distance"]);
     expect(Number(csv[1]![3])).toBeCloseTo(61.234567891 - 52.3456789, 9);
     expect(csv.at(-1)![0]).toBe("real images");
-    expect(await copied("Markdown")).toContain("| sift-irepa | **52.35** (+14.5 %) | **0.0399 ± 0.0033** (+22.2 %) |");
+    expect(csv[0]!.slice(4, 6)).toEqual(["Fréchet distance ↓ gain from", "Fréchet distance ↓ gain to"]);
+    expect(Number(csv[1]![4])).toBeCloseTo(7.5, 0);
+    expect(Number(csv[1]![5])).toBeCloseTo(10.3, 0);
+    expect(await copied("Markdown")).toMatch(
+      /\| sift-irepa \| \*\*52\.35\*\* \(\+14\.5 % \\\[\+12\.\d %, \+16\.\d %\\\]\) \| \*\*0\.0399 ± 0\.0033\*\* \(\+22\.2 %\) \|/,
+    );
     const latex = await copied("LaTeX");
     expect(latex).toContain("Arm & Fréchet distance $\\downarrow$ & KID $\\downarrow$");
-    expect(latex).toContain("sift-irepa & \\textbf{52.35} {\\small(+14.5\\,\\%)}");
+    expect(latex).toContain("sift-irepa & \\textbf{52.35} {\\small(+14.5\\,\\% [+12.");
     expect(latex).toContain("% how it was measured: random-vgg (proxy) · 256 samples against 744 real");
   });
 

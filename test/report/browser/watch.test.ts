@@ -153,7 +153,7 @@ describe.skipIf(NO_BROWSER !== undefined)(`the page${NO_BROWSER === undefined ? 
     await eventually(() => page.locator("table.metrics data").count()).toBe(12);
     const best = page.locator("table.metrics tbody tr").first();
     expect(await best.locator(".name").textContent()).toBe("sift-irepa");
-    expect(await page.locator(".verdict").textContent()).toContain("sift-irepa does best");
+    expect(await page.locator(".verdict").textContent()).toContain("sift-irepa has the lowest");
     expect(await lastStep(page)).toBe(202);
     expect(await page.locator("details").last().getAttribute("open")).not.toBeNull();
   });
