@@ -29,6 +29,8 @@ export interface OpenOptions {
   readonly seed?: number;
   /** Decode once what is taken, and leave out what cannot be decoded. @default false */
   readonly skipBad?: boolean;
+  /** Folder where digests of files are remembered, so that the next opening reads only those that changed. Absent: all are read. */
+  readonly digests?: string;
   /** Called while the contents are read for the fingerprint, with the number of images that are done and of all. */
   onOpening?(done: number, total: number): void;
 }

@@ -5,6 +5,7 @@ import { fileError } from "./atomic.js";
 import { lockFolder } from "./folder-lock.js";
 import { SHARD, TEMPORARY } from "./row-folders.js";
 import { MANIFEST, PLAN } from "./row-manifest.js";
+import { VERIFIED } from "./verified-shards.js";
 
 /**
  * Removes a store; the folder too, unless it holds other files.
@@ -17,7 +18,8 @@ export async function removeRowStore(folder: string): Promise<void> {
     // The manifest first: whatever happens in between, no half of a store is taken for a whole one.
     await rm(join(folder, MANIFEST), { force: true });
     for (const name of await readdir(folder)) {
-      if (name === PLAN || SHARD.test(name) || TEMPORARY.test(name)) await rm(join(folder, name), { force: true });
+      if (name === PLAN || name === VERIFIED || SHARD.test(name) || TEMPORARY.test(name))
+        await rm(join(folder, name), { force: true });
     }
   } catch (error) {
     throw fileError(error, "cannot remove", folder);

@@ -11,7 +11,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fileError } from "./atomic.js";
 import { CacheError } from "./errors.js";
-import { findManifest, MANIFEST, readManifest } from "./row-manifest.js";
+import { findManifest, MANIFEST, type Manifest, readManifest } from "./row-manifest.js";
 import { allShards, planRowStore, type RowStoreHeader } from "./row-plan.js";
 import { FolderRowStore, openCheckedShard, type RowStore } from "./row-reader.js";
 import { damagedFile, hashShard } from "./row-shard.js";
@@ -105,17 +105,21 @@ export interface CheckedShard {
  */
 export async function* checkShards(folder: string): AsyncGenerator<CheckedShard> {
   const manifest = await readManifest(folder);
-  for (const [shard, { file, sizeBytes }] of manifest.shards.entries()) {
-    try {
-      await (await openCheckedShard(folder, manifest, shard)).handle.close();
-      const { header, dataSha256 } = await hashShard(folder, file);
-      if (dataSha256 !== header.metadata.dataSha256) {
-        throw damagedFile(folder, file, "its data has changed since it was written");
-      }
-      yield { file, sizeBytes };
-    } catch (error) {
-      if (!(error instanceof CacheError)) throw error;
-      yield { file, sizeBytes, fault: error };
+  for (const shard of manifest.shards.keys()) yield checkShard(folder, manifest, shard);
+}
+
+/** Reads every byte of a shard. */
+export async function checkShard(folder: string, manifest: Manifest, shard: number): Promise<CheckedShard> {
+  const { file, sizeBytes } = manifest.shards[shard]!;
+  try {
+    await (await openCheckedShard(folder, manifest, shard)).handle.close();
+    const { header, dataSha256 } = await hashShard(folder, file);
+    if (dataSha256 !== header.metadata.dataSha256) {
+      throw damagedFile(folder, file, "its data has changed since it was written");
     }
+    return { file, sizeBytes };
+  } catch (error) {
+    if (!(error instanceof CacheError)) throw error;
+    return { file, sizeBytes, fault: error };
   }
 }

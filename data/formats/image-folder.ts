@@ -1,6 +1,8 @@
+import { createHash } from "node:crypto";
 import { opendir, readFile, realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { DataError } from "../errors.js";
+import { FileDigests } from "../file-digests.js";
 import type { ImageSource, OpenOptions } from "../image-source.js";
 import { PackedTexts } from "../packed-texts.js";
 import { encodedImageList, IMAGE_ENDING, openImageList } from "./image-list.js";
@@ -21,16 +23,28 @@ export async function openImageFolder(folder: string, options: OpenOptions): Pro
     throw new DataError(`${folder} has no .jpg, .png or .webp file`, { hint: "images belong into DIR/CLASS/" });
   }
   const { classes, labels } = classesOf(folder, files);
+  const digests = options.digests === undefined ? undefined : await openDigests(options.digests, folder);
+  const pathOf = (position: number) => join(folder, files.at(position));
   const images = encodedImageList({
     name: `imagefolder:${folder}`,
     classes,
     length: files.length,
-    id: (position) => join(folder, files.at(position)),
+    id: pathOf,
     label: (position) => labels[position]!,
-    read: (position) => readImage(join(folder, files.at(position))),
+    read: (position) => readImage(pathOf(position)),
+    ...(digests && {
+      digest: (position) => digests.digestOf(pathOf(position), () => readImage(pathOf(position))),
+      digested: () => digests.save(),
+    }),
     close: async () => {},
   });
   return openImageList(images, options);
+}
+
+/** Each data set has a file of its own. */
+function openDigests(memory: string, folder: string): Promise<FileDigests> {
+  const name = createHash("sha256").update(resolve(folder)).digest("hex").slice(0, 16);
+  return FileDigests.open(join(memory, `${name}.digests`));
 }
 
 /**

@@ -39,6 +39,10 @@ export interface ImageList {
 export interface EncodedImages extends Omit<ImageList, "decode" | "addContents"> {
   /** The file of an image, whole. */
   read(position: number): Promise<Uint8Array>;
+  /** SHA-256 (hex) of that file, where it may be known without reading it. @default it is read */
+  digest?(position: number): Promise<string>;
+  /** Called when the digests of all images have been asked for. */
+  digested?(): Promise<void>;
 }
 
 /** Endings of the files that are taken for images. */
@@ -52,18 +56,19 @@ const PARALLEL = 16;
 
 /** A list of encoded files, each hashed by itself. */
 export function encodedImageList(images: EncodedImages): ImageList {
-  const { id, label, read } = images;
+  const { id, label, read, digest = async (position) => sha256(await read(position)) } = images;
   return {
     ...images,
     decode: async (position) => decodeImage(await read(position), id(position)),
     async addContents(hash, positions, onHashed) {
       let done = 0;
-      const digests = inOrder(positions.length, PARALLEL, async (i) => sha256(await read(positions[i]!)));
-      for await (const digest of digests) {
+      const digests = inOrder(positions.length, PARALLEL, (i) => digest(positions[i]!));
+      for await (const hex of digests) {
         const position = positions[done++]!;
-        hash.update(`${id(position)}\0${label(position)}\0${digest}\n`);
+        hash.update(`${id(position)}\0${label(position)}\0${hex}\n`);
         onHashed(done / positions.length);
       }
+      await images.digested?.();
     },
   };
 }

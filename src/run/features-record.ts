@@ -9,7 +9,8 @@ import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { CacheError, UsageError } from "../../data/errors.js";
 import { holdFolder } from "../../data/folder-lock.js";
 import { markUsed } from "../../data/row-folders.js";
-import { isRowStore, openRowStore, type RowStore, verifyRowStore } from "../../data/row-store.js";
+import { isRowStore, openRowStore, type RowStore } from "../../data/row-store.js";
+import { verifyChangedShards } from "../../data/verified-shards.js";
 import type { Experiment } from "./schema.js";
 import { targetsOf } from "./steps/step.js";
 
@@ -134,7 +135,7 @@ export async function isFeaturesRecordWhole(
 }
 
 /**
- * Opens a cached store, after reading all of it once. Until it is closed, nobody prunes it. For processes that run in the run's
+ * Opens a cached store, after reading all of it that was not found whole before. Until it is closed, nobody prunes it. For processes that run in the run's
  * working folder: tasks do.
  *
  * @throws {CacheError} a shard that is missing, foreign, or not what was written, by its name.
@@ -142,7 +143,7 @@ export async function isFeaturesRecordWhole(
 export async function openCachedStore({ folder, key }: CachedStore): Promise<RowStore> {
   const hold = await holdIfThere(folder);
   try {
-    await verifyRowStore(folder, key);
+    await verifyChangedShards(folder, key);
     await markUsed(folder);
     const store = await openRowStore(folder, key);
     return {

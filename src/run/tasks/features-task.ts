@@ -54,6 +54,7 @@ export async function featuresTask(
     ...(data.count === null ? {} : { count: data.count }),
     seed,
     skipBad: data.skipBad,
+    cacheFolder,
   });
   try {
     const skipped = source.skipped;

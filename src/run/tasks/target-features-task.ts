@@ -36,7 +36,12 @@ export async function targetFeaturesTask(
   { data, targets, grid, count, flips, skipBad, dtype, cacheFolder, device, part }: TargetFeaturesInput,
   progress: ProgressSink,
 ): Promise<TargetFeaturesResult> {
-  const source = await openWithProgress(progress, data, { ...(count === null ? {} : { count }), seed: 0, skipBad });
+  const source = await openWithProgress(progress, data, {
+    ...(count === null ? {} : { count }),
+    seed: 0,
+    skipBad,
+    cacheFolder,
+  });
   try {
     const skipped = source.skipped;
     if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
