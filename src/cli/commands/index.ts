@@ -10,6 +10,7 @@ import { exportCommand } from "./export.js";
 import { featuresCommand } from "./features.js";
 import { importCommand } from "./import.js";
 import { parityCommand } from "./parity.js";
+import { probeCommand } from "./probe.js";
 import { rankCommand } from "./rank.js";
 import { referenceCommand } from "./reference.js";
 import { reportCommand } from "./report.js";
@@ -35,6 +36,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   importCommand,
   targetsCommand,
   rankCommand,
+  probeCommand,
   referenceCommand,
   cacheCommand,
   workerCommand,
