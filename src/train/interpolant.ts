@@ -66,3 +66,9 @@ export function interpolate(
     velocity: tf.add(tf.mul(alphaRate, data), tf.mul(sigmaRate, noise)),
   };
 }
+
+/** The noised sample of {@link interpolate} on the host, at one time for all: a new array. */
+export function addNoise(path: PathName, data: Float32Array, noise: Float32Array, t: number): Float32Array {
+  const [alpha, sigma] = path === "linear" ? [1 - t, t] : [Math.cos((Math.PI * t) / 2), Math.sin((Math.PI * t) / 2)];
+  return data.map((value, i) => alpha * value + sigma * noise[i]!);
+}

@@ -14,7 +14,7 @@ import { turnColours } from "../../report/turn-colours.js";
 import { openHiddenTokens } from "../../sample/hidden-tokens.js";
 import type { SampleParameters } from "../../sample/network.js";
 import { readClean } from "../../train/batch-reader.js";
-import type { PathName } from "../../train/interpolant.js";
+import { addNoise, type PathName } from "../../train/interpolant.js";
 
 /** Images that are shown at most, one of each of the first classes. */
 const MOST_IMAGES = 4;
@@ -67,7 +67,7 @@ export async function openFeatureMaps(options: MapOptions): Promise<FeatureMaps>
   const count = rows.length;
   const { latents } = options;
   const clean = await readClean({ images, model: config, ...(latents === undefined ? {} : { latents }) }, rows);
-  const x = addNoise(clean, randomStream(seed, "film/noise", 0).normal(clean.length), noise, options.path);
+  const x = addNoise(options.path, clean, randomStream(seed, "film/noise", 0).normal(clean.length), noise);
   const onto = target === null ? null : componentsOf(await targetTokens(target, rows, grid), count, grid);
   const network = await openHiddenTokens(config, blocks, { batch: count, device, threads });
   return {
@@ -91,12 +91,6 @@ async function firstOfClasses(images: RowStore, length: number): Promise<{ rows:
   const labels = await images.read("label", searched);
   const rows = searched.filter((row) => labels.indexOf(labels[row]!) === row).slice(0, MOST_IMAGES);
   return { rows, labels: Int32Array.from(rows, (row) => labels[row]!) };
-}
-
-/** On the path of the training: (1 − t)·data + t·noise, or cos(πt/2)·data + sin(πt/2)·noise. */
-function addNoise(clean: Float32Array, noise: Float32Array, t: number, path: PathName): Float32Array {
-  const [alpha, sigma] = path === "linear" ? [1 - t, t] : [Math.cos((Math.PI * t) / 2), Math.sin((Math.PI * t) / 2)];
-  return clean.map((value, i) => alpha * value + sigma * noise[i]!);
 }
 
 async function targetTokens({ store, spatialNorm }: MapTarget, rows: readonly number[], grid: number) {
