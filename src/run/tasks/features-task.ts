@@ -6,8 +6,6 @@ import { planLatents } from "../../../features/autoencoder/cache-latents.js";
 import { type CachePlan, planImages, planTargets } from "../../../features/cache.js";
 import { loadDescriptor } from "../../../features/load-descriptor.js";
 import { parseTarget } from "../../../features/targets.js";
-import { RANDOM_VGG } from "../../evaluate/network-name.js";
-import { openFeatureNetwork } from "../../evaluate/open-feature-network.js";
 import { writeTargetPictures } from "../../report/target-picture.js";
 import { checkCounts } from "../check-experiment.js";
 import { comparedImages } from "../compared-images.js";
@@ -19,6 +17,7 @@ import { gridOf } from "../space.js";
 import { targetsOf, taskLabel } from "../steps/step.js";
 import { type CacheReport, cacheTogether, cacheWithProgress } from "./cache-with-progress.js";
 import { checkDiskSpace } from "./check-disk-space.js";
+import { checkEvaluation } from "./check-evaluation.js";
 import { type AutoencoderFiles, checkAutoencoder, describeLatents } from "./latents-part.js";
 import { openWithProgress } from "./open-with-progress.js";
 
@@ -134,8 +133,7 @@ async function checkBeforehand(
   for (const target of targetsOf(experiment.arms)) {
     await loadDescriptor(parseTarget(target), { source, ...variantsOf(experiment) }, downloadProgress(progress));
   }
-  const { network } = experiment.evaluate;
-  if (network !== RANDOM_VGG) await (await openFeatureNetwork(network)).dispose();
+  await checkEvaluation(experiment, progress);
   const { latents, data } = experiment;
   return latents == null ? undefined : checkAutoencoder(latents, data.sizePx);
 }
