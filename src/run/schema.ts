@@ -38,6 +38,12 @@ const dataSchema = z.strictObject({
     .describe(
       "cached of each image: centre crop, with flips its mirror image, then random crops (null: none of those)",
     ),
+  seed: wholeNumber(0)
+    .nullable()
+    .default(null)
+    .describe(
+      "of the choice of images and their crops (null: the experiment's; a number: seeds of a sweep share the cache)",
+    ),
   skipBad: z.boolean().default(false).describe("leave out undecodable images (counted) instead of stopping"),
 });
 
@@ -266,6 +272,7 @@ export interface Experiment {
 /** Dotted keys that came later, and how it was before: left out of the hash where it still is so, so that older runs keep their names. */
 export const LATER_KEYS = {
   "data.variants": null,
+  "data.seed": null,
   latents: null,
   "train.precision": "float32",
   "evaluate.every": null,

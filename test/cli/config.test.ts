@@ -44,6 +44,7 @@ describe("good files", () => {
       sizePx: 16,
       flips: true,
       variants: null,
+      seed: null,
       skipBad: false,
     });
     expect(experiment.model).toEqual({

@@ -48,10 +48,10 @@ export async function featuresTask(
   { runFolder, workingFolder, cacheFolder, experiment, part }: FeaturesInput,
   progress: ProgressSink,
 ): Promise<FeaturesResult> {
-  const { data, latents, align, seed } = experiment;
+  const { data, latents, align } = experiment;
   const source = await openWithProgress(progress, data.source, {
     ...(data.count === null ? {} : { count: data.count }),
-    seed,
+    seed: imagesSeed(experiment),
     skipBad: data.skipBad,
     cacheFolder,
   });
@@ -119,7 +119,13 @@ export async function featuresTask(
 }
 
 /** The variants of each image that are cached. */
-const variantsOf = ({ data: { flips, variants }, seed }: Experiment) => ({ flips, variants, seed });
+const variantsOf = (experiment: Experiment) => {
+  const { flips, variants } = experiment.data;
+  return { flips, variants, seed: imagesSeed(experiment) };
+};
+
+/** Of the choice of images and of their crops. */
+const imagesSeed = ({ data, seed }: Experiment): number => data.seed ?? seed;
 
 /** What later steps would stumble over, as far as it can be known with the images open: better now than after the training. */
 async function checkBeforehand(
