@@ -13,7 +13,7 @@ import { openSitNetwork } from "../sample/network.js";
 import { sampleSit } from "../sample/sit-sampler.js";
 import { biasCorrections } from "../train/adamw.js";
 import type { TrainStepConfig } from "../train/options.js";
-import { initialState } from "../train/train-state.js";
+import { initialParts } from "../train/train-state.js";
 import { targetInput, trainStep } from "../train/train-step.js";
 import type { BenchCase } from "./model-cases.js";
 
@@ -58,7 +58,7 @@ async function training(): Promise<() => Promise<void>> {
     threads: options.threads,
     products: options.precision === "mixed" ? "float16" : "float32",
   });
-  compiled.setState(initialState(config, 0));
+  for (const part of initialParts(config, 0)) compiled.setState(part);
   const tokens = (size / patch) ** 2;
   const x = normal("x", 0, count);
   const target = normal("target", 0, batch * tokens * dim);

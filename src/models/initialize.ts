@@ -45,7 +45,11 @@ const xavierUniform = (draw: Draw, size: number, outputs: number): Float32Array 
  * @source DiT, arXiv 2212.09748, section 3.2 (adaLN-Zero).
  */
 export function initializeSit(config: SitConfig, draw: (name: string) => Draw): ParameterValues {
-  const values: ParameterValues = {};
+  return Object.fromEntries(drawSit(config, draw));
+}
+
+/** The same one after the other, so that a large model's values need not all be in memory at once. */
+export function* drawSit(config: SitConfig, draw: (name: string) => Draw): Generator<[string, ParameterValue]> {
   for (const [name, shape] of Object.entries(sitParameterShapes(config))) {
     const size = shape.reduce((product, side) => product * side, 1);
     let data: Float32Array;
@@ -56,9 +60,8 @@ export function initializeSit(config: SitConfig, draw: (name: string) => Draw): 
         .normal(size)
         .map((n) => n * EMBEDDING_STD);
     else data = xavierUniform(draw(name), size, shape[0]!);
-    values[name] = { data, shape: [...shape] };
+    yield [name, { data, shape: [...shape] }];
   }
-  return values;
 }
 
 /**

@@ -18,7 +18,7 @@ import { openEventLog } from "./event-log.js";
 import { type MetricsLog, openMetricsLog, type StepMetrics } from "./metrics-log.js";
 import { findNonFinite, type NonFinite } from "./non-finite.js";
 import type { TrainOptions, TrainStepConfig } from "./options.js";
-import { initialState } from "./train-state.js";
+import { initialParts } from "./train-state.js";
 import { trainStep } from "./train-step.js";
 
 /** What an arm is aligned to. */
@@ -123,7 +123,7 @@ export async function trainArm(o: TrainArmOptions): Promise<TrainArmResult> {
     products: config.precision === "mixed" ? "float16" : "float32",
   });
   try {
-    compiled.setState(saved?.state ?? initialState(config, o.seed));
+    for (const part of saved === undefined ? initialParts(config, o.seed) : [saved.state]) compiled.setState(part);
     await mkdir(o.folder, { recursive: true });
     const log = await openLog(o, start);
     try {

@@ -5,7 +5,7 @@
  */
 import { randomStream } from "../../data/random.js";
 import type { HostTensor, HostTensors, Signature } from "../compile/compile.js";
-import { initializeProjector, initializeSit, type ParameterValues } from "../models/initialize.js";
+import { drawSit, initializeProjector } from "../models/initialize.js";
 import {
   isFrozen,
   type ProjectorShapeOptions,
@@ -46,15 +46,16 @@ export function stateSignature(config: StateConfig): Signature {
 /**
  * The state that starts from given parameters: the moving average is a copy, the moments are zero.
  *
- * @param parameters  all of `parameterShapes`. Not copied.
+ * @param parameters  all of `parameterShapes`. Not copied; and the moments are views of one array of zeros. To be read only.
  */
 export function stateFromParameters(parameters: Readonly<Record<string, HostTensor>>): HostTensors {
   const state: HostTensors = {};
+  const none = new Float32Array(Object.values(parameters).reduce((most, { data }) => Math.max(most, data.length), 0));
   for (const [name, value] of Object.entries(parameters)) {
     state[`model/${name}`] = value;
     state[`ema/${name}`] = value;
     if (isFrozen(name)) continue;
-    const zeros = { data: new Float32Array(value.data.length), shape: value.shape };
+    const zeros = { data: none.subarray(0, value.data.length), shape: value.shape };
     state[`opt/m/${name}`] = zeros;
     state[`opt/v/${name}`] = zeros;
   }
@@ -66,13 +67,17 @@ export function stateFromParameters(parameters: Readonly<Record<string, HostTens
  * start from the same model, and equal projectors are equal too.
  */
 export function initialState(config: StateConfig, seed: number): HostTensors {
+  return Object.assign({}, ...initialParts(config, seed));
+}
+
+/** The same a parameter at a time: what has been taken over can go, so that a large model is not in memory twice. */
+export function* initialParts(config: StateConfig, seed: number): Generator<HostTensors> {
   const draw = (name: string) => randomStream(seed, `init/${name}`, 0);
-  const parameters: ParameterValues = { ...initializeSit(config.model, draw) };
-  config.targets.forEach((_, i) => {
-    Object.assign(parameters, initializeProjector(projectorShape(config, i), draw, projectorPrefix(i)));
-  });
-  const state = stateFromParameters(parameters);
-  return config.precision === "mixed" ? { ...state, ...firstScalerState() } : state;
+  for (const [name, value] of drawSit(config.model, draw)) yield stateFromParameters({ [name]: value });
+  for (let i = 0; i < config.targets.length; i++) {
+    yield stateFromParameters(initializeProjector(projectorShape(config, i), draw, projectorPrefix(i)));
+  }
+  if (config.precision === "mixed") yield firstScalerState();
 }
 
 function projectorShape({ model, targets }: StateConfig, index: number): ProjectorShapeOptions {
