@@ -22,8 +22,11 @@ export async function writeInfluence(
   evaluationPath: string,
   influences: Readonly<Record<string, Float32Array>>,
 ): Promise<InfluenceRecord> {
-  const file = evaluationPath.replace(/(\.json)?$/, "-influence.npz");
+  const file = influencePath(evaluationPath);
   const arrays = Object.entries(influences).map(([metric, data]) => [metric, { shape: [data.length], data }] as const);
   await writeNpz(file, Object.fromEntries(arrays));
   return { file: path.basename(file), sha256: await hashFile(file), metrics: Object.keys(influences) };
 }
+
+/** `evaluation-influence.npz` beside `evaluation.json`. */
+export const influencePath = (evaluationPath: string): string => evaluationPath.replace(/(\.json)?$/, "-influence.npz");

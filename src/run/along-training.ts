@@ -33,10 +33,14 @@ export const convergenceFile = (runFolder: string, arm: string): string =>
 
 /** Where the weights after a step are kept. */
 export const keptWeightsFile = (runFolder: string, arm: string, step: number): string =>
-  path.join(alongFolder(runFolder, arm, step), "weights.safetensors");
+  path.join(stepFolder(runFolder, arm, step), "weights.safetensors");
 
-const alongFolder = (runFolder: string, arm: string, step: number): string =>
-  path.join(armFiles(runFolder, arm).folder, "along", String(step).padStart(7, "0"));
+/** Of all steps that are evaluated along training. */
+export const alongFolder = (runFolder: string, arm: string): string =>
+  path.join(armFiles(runFolder, arm).folder, "along");
+
+const stepFolder = (runFolder: string, arm: string, step: number): string =>
+  path.join(alongFolder(runFolder, arm), String(step).padStart(7, "0"));
 
 /** Samples of each of them. */
 export const alongCount = ({ sample, evaluate }: Experiment): number => evaluate.everyCount ?? sample.count;
@@ -60,7 +64,7 @@ export async function alongPoints(runFolder: string, experiment: Experiment, arm
   for (let step = every; step < train.steps; step += every) steps.push(step);
   if (alongCount(experiment) !== sample.count) steps.push(train.steps);
   return steps.map((step) => {
-    const folder = alongFolder(runFolder, arm, step);
+    const folder = stepFolder(runFolder, arm, step);
     return {
       step,
       folder,

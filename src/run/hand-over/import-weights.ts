@@ -5,10 +5,12 @@ import path from "node:path";
 import { fileError, writeFileAtomic } from "../../../data/atomic.js";
 import { UsageError } from "../../../data/errors.js";
 import { lockFolder } from "../../../data/folder-lock.js";
+import { influencePath } from "../../evaluate/write-influence.js";
 import type { ImportedRecord } from "../../report/records.js";
 import { listCheckpoints, writeCheckpointFile } from "../../train/checkpoint.js";
 import { METRICS_FILE } from "../../train/train-arm.js";
 import { parameterShapes } from "../../train/train-state.js";
+import { alongFolder, convergenceFile } from "../along-training.js";
 import { readFeaturesRecord } from "../features-record.js";
 import { armFiles, evaluationFiles, findArm } from "../run-folder.js";
 import type { Experiment } from "../schema.js";
@@ -75,7 +77,9 @@ export async function importWeights({
     await mkdir(folder, { recursive: true });
     // The record goes first and comes last: where it is, everything beside it belongs to it.
     await rm(files.record, { force: true });
-    for (const old of [samplesRecord, samples, samplesPicture, ...evaluations]) await rm(old, { force: true });
+    const measured = [...evaluations, ...evaluations.map(influencePath), convergenceFile(runFolder, name)];
+    for (const old of [samplesRecord, samples, samplesPicture, ...measured]) await rm(old, { force: true });
+    await rm(alongFolder(runFolder, name), { recursive: true, force: true });
     await writeCheckpointFile(files.weights, {
       step: imported.step,
       state: tensors,
