@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /**
- * The built file of a script that runs in a process or thread of its own, also when the caller is run unbuilt, by the tests.
+ * The built file of a script that runs in a process or thread of its own, or of a WebAssembly module; also when the caller is run
+ * unbuilt, by the tests.
  *
- * @param name from the project's folder, with the ending `.js`.
+ * @param name from the project's folder, with the ending that it has when it is built.
  * @throws {Error} nothing was built.
  */
 export function builtFile(name: string): string {

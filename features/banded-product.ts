@@ -16,6 +16,9 @@ export function bandedMatrix(rows: number, cols: number, element: (row: number, 
 /** Elements of one block: well within the megabyte that a constant of a compiled graph may have. */
 const MAX_BLOCK = 2 ** 17;
 
+/** Share of the columns from which on all are read. */
+const MOST_READ = 0.9;
+
 /**
  * A linear map of one axis of a stack of maps: y[b,i,·] = Σ_j matrix[i,j] x[b,j,·], or the same on the last axis.
  *
@@ -52,6 +55,8 @@ function blocksOf({ rows, cols, values }: BandedMatrix, minBlocks: number) {
       }
     }
     if (first > last) [first, last] = [0, 0];
+    // A few zeros cost less than a copy of the columns between them.
+    if (last - first + 1 > MOST_READ * cols) [first, last] = [0, cols - 1];
     return { firstRow, rows: height, firstCol: first, cols: last - first + 1 };
   });
 }

@@ -3,7 +3,7 @@ import { ShapeError } from "../data/errors.js";
 import { compileFunction } from "../src/compile/compile.js";
 import type { Descriptor, FeatureComputer, FeatureComputerOptions, ProgramDescriptor } from "./descriptor.js";
 import { pair } from "./pair.js";
-import { computeInBatches, openProgramModel } from "./program-model.js";
+import { computeInBatches, openProgramModel, pixelsAsFloats } from "./program-model.js";
 import { programSizes, traceProgram } from "./trace-program.js";
 
 export type { FeatureComputer, FeatureComputerOptions } from "./descriptor.js";
@@ -39,8 +39,9 @@ async function openProgram(descriptor: ProgramDescriptor, options: FeatureComput
     { images: { shape } },
     { name: `features ${descriptor.name}`, device, threads },
   );
-  const run = async (images: Float32Array): Promise<Float32Array> => {
-    const { features } = await compiled.run({ images: { data: images, shape } });
+  const prepare = pixelsAsFloats(sizes);
+  const run = async (images: Uint8Array): Promise<Float32Array> => {
+    const { features } = await compiled.run({ images: { data: prepare(images), shape } });
     return features!.data as Float32Array;
   };
   return { compute: computeInBatches(descriptor.name, sizes, run), dispose: () => compiled.dispose() };

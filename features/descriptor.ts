@@ -2,6 +2,7 @@ import type tf from "@tensorflow/tfjs";
 import type { ImageSource } from "../data/image-source.js";
 import type { Variants } from "../data/variants.js";
 import type { Device } from "../src/compile/compile.js";
+import type { PixelPass } from "./pixel-pass.js";
 
 /** What every descriptor says of itself. */
 interface DescriptorFacts {
@@ -77,6 +78,21 @@ export interface ProgramDescriptor extends DescriptorFacts {
    * @throws {ShapeError} an image that is too small for the descriptor or does not fit the grid.
    */
   program(images: tf.Tensor4D, grid: Grid): tf.Tensor3D;
+  /**
+   * Only where it pays: the same program for a processor, whose operators would read and write maps of all pixels again and again.
+   * Equal to `program` up to rounding; hard decisions fall alike.
+   *
+   * @throws as `program`.
+   */
+  onProcessor?(imageSizePx: readonly [height: number, width: number], grid: Grid): ProcessorProgram;
+}
+
+/** A program in two halves. */
+export interface ProcessorProgram {
+  /** From the bytes of an image. */
+  readonly pass: PixelPass;
+  /** @param made [B, …pass.shape]. @returns [B, rows·cols, D]. */
+  program(made: tf.Tensor): tf.Tensor3D;
 }
 
 /** A descriptor that is no tensor program: a library's, or one made of other descriptors. */

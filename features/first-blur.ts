@@ -21,6 +21,9 @@ export function firstBlur(gray: tf.Tensor3D): tf.Tensor3D {
   return bandedProduct(rows, lineFilter(height, kernel), 1, BLOCKS);
 }
 
+/** [7]: the middle of the blur, and one side of it. */
+export const blurTaps = (): Float32Array => Float32Array.from(blurKernel().slice(BLUR_REACH_PX));
+
 /** 13 multiples of 2⁻¹⁶ with sum 1: times gray levels, and summed in any order, they are exact in float32. */
 function blurKernel(): number[] {
   const unit = 2 ** 16;

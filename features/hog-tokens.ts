@@ -13,7 +13,7 @@ import tf from "@tensorflow/tfjs";
 import { ShapeError } from "../data/errors.js";
 import { type BilinearTap, bilinearTaps } from "./bilinear.js";
 import { type BlockNorm, normalizeBlocks } from "./block-norm.js";
-import type { Grid } from "./descriptor.js";
+import type { Grid, ProcessorProgram } from "./descriptor.js";
 import { luma } from "./gray.js";
 import { chooseLines, differencesAt } from "./pixel-lines.js";
 
@@ -40,10 +40,41 @@ const FAR = 1e30;
  * @throws {ShapeError} an image smaller than a block.
  */
 export function hogTokens(images: tf.Tensor4D, [rows, cols]: Grid, layout: HogLayout): tf.Tensor3D {
-  const { orientations, blockCells, norm, takesRoots } = layout;
-  const [batch, height, width] = images.shape;
-  const vertical = axisPlan(height, rows, layout);
-  const horizontal = axisPlan(width, cols, layout);
+  const [, height, width] = images.shape;
+  const [vertical, horizontal] = [axisPlan(height, rows, layout), axisPlan(width, cols, layout)];
+  return blockTokens(cellBins(images, vertical, horizontal, layout), vertical, horizontal, layout);
+}
+
+/** The same for a processor. @throws {ShapeError} an image smaller than a block. */
+export function hogOnProcessor(
+  [height, width]: readonly [number, number],
+  [rows, cols]: Grid,
+  layout: HogLayout,
+): ProcessorProgram {
+  const { orientations, cellPx, takesRoots } = layout;
+  const [vertical, horizontal] = [axisPlan(height, rows, layout), axisPlan(width, cols, layout)];
+  const cellsOf = ({ cells }: AxisPlan): [Int32Array, number] => [Int32Array.from(cells), cells.length];
+  return {
+    pass: {
+      name: "hogCells",
+      parameters: [
+        ...[height, width, ...cellsOf(vertical), ...cellsOf(horizontal), cellPx],
+        ...[borderCotangents(orientations), orientations, takesRoots ? 1 : 0],
+      ],
+      shape: [vertical.cells.length, horizontal.cells.length * orientations],
+      workSize: (height + 2) * (4 * Math.ceil(width / 4) + 4),
+    },
+    program: (made) => blockTokens(made as tf.Tensor3D, vertical, horizontal, layout),
+  };
+}
+
+/**
+ * Means over each cell of the magnitudes in each bin.
+ *
+ * @returns [B, cell rows, cell columns · orientations].
+ */
+function cellBins(images: tf.Tensor4D, vertical: AxisPlan, horizontal: AxisPlan, layout: HogLayout): tf.Tensor3D {
+  const { orientations, takesRoots } = layout;
   const gray = takesRoots ? (tf.sqrt(luma(images)) as tf.Tensor3D) : luma(images);
   const cells = cellSums(gray, vertical, horizontal, layout); // [B,n, cell rows · cell columns]
   // A bin is what is beyond its own border and not beyond the next.
@@ -52,11 +83,22 @@ export function hogTokens(images: tf.Tensor4D, [rows, cols]: Grid, layout: HogLa
     return from === to ? 1 : from === to + 1 ? -1 : 0;
   });
   const bins = tf.matMul(cells, tf.tensor3d(difference, [1, orientations, orientations]), true);
+  return tf.reshape(bins, [-1, vertical.cells.length, horizontal.cells.length * orientations]);
+}
 
+/** Cells as of {@link cellBins} → normalized blocks, resized to the grid. */
+function blockTokens(
+  cells: tf.Tensor3D,
+  vertical: AxisPlan,
+  horizontal: AxisPlan,
+  { orientations, blockCells, norm }: HogLayout,
+): tf.Tensor3D {
+  const batch = cells.shape[0];
+  const [rows, cols] = [vertical.taps.length, horizontal.taps.length];
   // Bring the cells of a block together, and the four blocks of a token: [B·rows·cols, 4, D].
-  const tall = takeCells(tf.reshape(bins, [batch, vertical.cells, horizontal.cells * orientations]), vertical.blocks);
+  const tall = takeCells(cells, vertical.blocks);
   const all = takeCells(
-    tf.reshape(tall, [batch * vertical.blocks.length, horizontal.cells, orientations]),
+    tf.reshape(tall, [batch * vertical.blocks.length, horizontal.cells.length, orientations]),
     horizontal.blocks,
   );
   const split = [batch * rows, 2, blockCells, cols, 2, blockCells * orientations];
@@ -101,18 +143,16 @@ function cellSums(
   // Angle 0 has an infinite cotangent, whichever way it points.
   const cotangent = tf.where(tf.equal(down, 0), FAR, tf.div(across, down));
 
-  const borders = Float32Array.from({ length: orientations }, (_, k) =>
-    k === 0 ? Number.POSITIVE_INFINITY : cotangentOf(k, orientations),
-  );
+  const borders = borderCotangents(orientations);
   const [height, width] = [vertical.pixels.length, horizontal.pixels.length];
   const flat = (map: tf.Tensor): tf.Tensor => tf.reshape(map, [batch, 1, height * width]);
   const beyond = tf.cast(tf.lessEqual(flat(cotangent), tf.tensor3d(borders, [1, orientations, 1])), "float32");
   const votes = tf.mul(beyond, flat(magnitude)); // [B,n,H'·W']
-  const strips = tf.sum(tf.reshape(votes, [batch * orientations * vertical.cells, cellPx, width]), 1);
-  return tf.reshape(meansOfCells(strips as tf.Tensor2D, horizontal.cells, cellPx), [
+  const strips = tf.sum(tf.reshape(votes, [batch * orientations * vertical.cells.length, cellPx, width]), 1);
+  return tf.reshape(meansOfCells(strips as tf.Tensor2D, horizontal.cells.length, cellPx), [
     batch,
     orientations,
-    vertical.cells * horizontal.cells,
+    vertical.cells.length * horizontal.cells.length,
   ]);
 }
 
@@ -137,6 +177,12 @@ function takeCells(x: tf.Tensor, indices: readonly number[]): tf.Tensor {
   return isWhole ? x : tf.gather(x, tf.tensor1d([...indices], "int32"), 1);
 }
 
+/** The cotangent of the border before each bin; all angles are behind the first. */
+const borderCotangents = (orientations: number): Float32Array =>
+  Float32Array.from({ length: orientations }, (_, k) =>
+    k === 0 ? Number.POSITIVE_INFINITY : cotangentOf(k, orientations),
+  );
+
 /** cot(180° k / n), exact where it is a whole number: gradients of small whole gray levels tie there. */
 function cotangentOf(k: number, orientations: number): number {
   const angle = (Math.PI * k) / orientations;
@@ -145,8 +191,8 @@ function cotangentOf(k: number, orientations: number): number {
 }
 
 interface AxisPlan {
-  /** Cells that are read, each once. */
-  readonly cells: number;
+  /** Cells that are read, each once, ascending. */
+  readonly cells: readonly number[];
   /** The pixels of these cells, cell by cell, ascending. */
   readonly pixels: readonly number[];
   /** [tokens · 2 blocks · cells of a block]: which of the cells. */
@@ -168,7 +214,7 @@ function axisPlan(sizePx: number, tokens: number, { cellPx, blockCells }: HogLay
   const cells = [...new Set(read)].sort((a, b) => a - b);
   const position = new Map(cells.map((cell, i) => [cell, i]));
   return {
-    cells: cells.length,
+    cells,
     pixels: cells.flatMap((cell) => Array.from({ length: cellPx }, (_, i) => cell * cellPx + i)),
     blocks: read.map((cell) => position.get(cell)!),
     taps,

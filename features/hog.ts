@@ -8,7 +8,7 @@ import { nearestName } from "../data/nearest.js";
 import { BLOCK_NORMS, type BlockNorm } from "./block-norm.js";
 import { dalalHog } from "./dalal-hog.js";
 import type { DescriptorFamily, Grid, ProgramDescriptor } from "./descriptor.js";
-import { hogTokens } from "./hog-tokens.js";
+import { hogOnProcessor, hogTokens } from "./hog-tokens.js";
 import { resizeTokens } from "./resize-tokens.js";
 import { type OptionKind, parseOptions, targetName } from "./target-options.js";
 import { uocttiHog } from "./uoctti-hog.js";
@@ -66,6 +66,8 @@ export function hog(options: HogOptions = {}): ProgramDescriptor {
     ["cb", blockCells, DEFAULTS.blockCells],
   ];
   const set = fields.flatMap(([key, value, byDefault]) => (value === byDefault ? [] : [`${key}${value}`]));
+  const layout = { orientations, cellPx, blockCells, norm, takesRoots };
+  const innerOf = (grid: Grid): Grid => (ownGrid === undefined ? grid : [ownGrid, ownGrid]);
   return {
     name: targetName("hog", [
       [set.join("_"), set.length > 0],
@@ -73,7 +75,7 @@ export function hog(options: HogOptions = {}): ProgramDescriptor {
       ["transform_sqrt", takesRoots],
     ]),
     dim,
-    version: 2,
+    version: 3,
     summary: `HOG: ${orientations} orientations, cells of ${cellPx}×${cellPx} px, blocks of ${blockCells}×${blockCells} cells`,
     histograms: {
       cells: blockCells,
@@ -83,14 +85,11 @@ export function hog(options: HogOptions = {}): ProgramDescriptor {
       isClockwise: true,
     },
     program: (images, grid) =>
-      tf.tidy(() => {
-        const inner: Grid = ownGrid === undefined ? grid : [ownGrid, ownGrid];
-        return resizeTokens(
-          hogTokens(images, inner, { orientations, cellPx, blockCells, norm, takesRoots }),
-          inner,
-          grid,
-        );
-      }),
+      tf.tidy(() => resizeTokens(hogTokens(images, innerOf(grid), layout), innerOf(grid), grid)),
+    onProcessor(imageSizePx, grid) {
+      const { pass, program } = hogOnProcessor(imageSizePx, innerOf(grid), layout);
+      return { pass, program: (made) => tf.tidy(() => resizeTokens(program(made), innerOf(grid), grid)) };
+    },
   };
 }
 

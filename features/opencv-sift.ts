@@ -8,12 +8,13 @@
  */
 import tf from "@tensorflow/tfjs";
 import { ShapeError } from "../data/errors.js";
-import { type BandedMatrix, bandedMatrix } from "./banded-product.js";
-import type { Grid } from "./descriptor.js";
-import { firstBlur } from "./first-blur.js";
+import { type BandedMatrix, bandedMatrix, bandedProduct } from "./banded-product.js";
+import type { Grid, ProcessorProgram } from "./descriptor.js";
+import { blurTaps, firstBlur } from "./first-blur.js";
 import { openCvGray } from "./gray.js";
 import { orientationMaps } from "./orientation-votes.js";
-import { poolVotes } from "./pool-votes.js";
+import { packColumns } from "./packed-columns.js";
+import { byToken, poolVotes } from "./pool-votes.js";
 import { siftWindow } from "./sift-window.js";
 
 export interface OpenCvSiftOptions {
@@ -42,9 +43,7 @@ export function openCvSiftVotes(
   { bins, orientations, sizePx, turnDeg }: OpenCvSiftOptions,
 ): tf.Tensor3D {
   const [batch, height, width] = images.shape;
-  if (height < 3 || width < 3) {
-    throw new ShapeError(`sift: want an image of 3 × 3 px or more, got ${height} × ${width}`);
-  }
+  checkSize(height, width);
   const blurred = firstBlur(openCvGray(images));
   // Votes come from inside the image's border only: [B,H-2,W-2].
   const inside = (y: number, x: number) => tf.slice(blurred, [0, y, x], [batch, height - 2, width - 2]);
@@ -53,14 +52,61 @@ export function openCvSiftVotes(
 
   const votes = orientationMaps(dx, dy, { orientations, shift: (orientations * turnDeg) / 360 });
   const window = siftWindow([height, width], grid, { bins, sizePx, turnDeg });
-  const pooled = poolVotes(votes, withoutBorder(window.rows), withoutBorder(window.cols), grid);
-  const [, tokens, functions] = pooled.shape;
+  const inner = (matrix: BandedMatrix) => insideBorder(matrix, 1, matrix.cols - 2);
+  return binVotes(poolVotes(votes, inner(window.rows), inner(window.cols), grid), window.core, bins);
+}
+
+/** The same for a processor, whose pass can afford a map for each orientation. @throws as {@link openCvSiftVotes}. */
+export function openCvSiftOnProcessor(
+  [height, width]: readonly [number, number],
+  grid: Grid,
+  { bins, orientations, sizePx, turnDeg }: OpenCvSiftOptions,
+): ProcessorProgram {
+  checkSize(height, width);
+  const window = siftWindow([height, width], grid, { bins, sizePx, turnDeg });
+  const rows = insideBorder(window.rows, 1, height - 2);
+  const { packed: cols, weights, packPx, leadPx } = packColumns(insideBorder(window.cols, 0, width));
+  return {
+    pass: {
+      name: "siftVotes",
+      parameters: [
+        ...[height, width, blurTaps(), orientations, (orientations * turnDeg) / 360],
+        ...[leadPx, cols.cols / 4, packPx, weights],
+      ],
+      shape: [orientations * (height - 2), cols.cols],
+      workSize: (2 * height + 17) * (4 * Math.ceil(width / 4) + 20),
+    },
+    program(made) {
+      const batch = made.shape[0]!;
+      const across = bandedProduct(made as tf.Tensor3D, cols, 2); // [B, O · (H - 2), grid cols · Q]
+      const maps: tf.Tensor3D = tf.reshape(across, [batch * orientations, height - 2, cols.rows]);
+      const pooled = tf.reshape(bandedProduct(maps, rows, 1), [batch, orientations, rows.rows * cols.rows]);
+      // A product with the identity turns it round faster than a transpose of single numbers.
+      const votes = tf.matMul(pooled, tf.reshape(tf.eye(orientations), [1, orientations, orientations]), true);
+      return binVotes(byToken(votes, rows, cols, grid), window.core, bins);
+    },
+  };
+}
+
+/** [B, T, P·Q, O] → [B, T, bins² · O]: what the functions of a window pooled, combined. */
+function binVotes(pooled: tf.Tensor4D, core: Float32Array | undefined, bins: number): tf.Tensor3D {
+  const [batch, tokens, functions, orientations] = pooled.shape;
   const dim = bins ** 2 * orientations;
-  if (window.core === undefined) return tf.reshape(pooled, [batch, tokens, dim]);
+  if (core === undefined) return tf.reshape(pooled, [batch, tokens, dim]);
   const perToken = tf.reshape(pooled, [batch * tokens, functions, orientations]);
-  const turned = tf.matMul(tf.tensor3d(window.core, [1, bins ** 2, functions]), perToken);
+  const turned = tf.matMul(tf.tensor3d(core, [1, bins ** 2, functions]), perToken);
   return tf.reshape(turned, [batch, tokens, dim]);
 }
 
-const withoutBorder = ({ rows, cols, values }: BandedMatrix): BandedMatrix =>
-  bandedMatrix(rows, cols - 2, (row, col) => values[row * cols + col + 1]!);
+function checkSize(height: number, width: number): void {
+  if (height < 3 || width < 3) {
+    throw new ShapeError(`sift: want an image of 3 × 3 px or more, got ${height} × ${width}`);
+  }
+}
+
+/** Some columns of a window, of which those for the image's border, and beyond it, are zero. */
+const insideBorder = ({ rows, cols, values }: BandedMatrix, first: number, count: number): BandedMatrix =>
+  bandedMatrix(rows, count, (row, col) => {
+    const pixel = first + col;
+    return pixel > 0 && pixel < cols - 1 ? values[row * cols + pixel]! : 0;
+  });

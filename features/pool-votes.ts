@@ -23,6 +23,12 @@ export function poolVotes(
     tf.reshape(bandedProduct(bandedProduct(map, cols, 2), rows, 1), [batch, 1, rows.rows * cols.rows]),
   );
   const votes = tf.matMul(tf.concat(pooled, 1), tf.tensor3d(coefficients, [1, maps.length, orientations]), true); // [B, rows·P · cols·Q, O]
+  return byToken(votes, rows, cols, grid);
+}
+
+/** [B, grid rows · P · grid cols · Q, O] → [B, T, P·Q, O]. */
+export function byToken(votes: tf.Tensor, rows: BandedMatrix, cols: BandedMatrix, grid: Grid): tf.Tensor4D {
+  const [batch, , orientations] = votes.shape as [number, number, number];
   const [p, q] = [rows.rows / grid[0], cols.rows / grid[1]];
   const split = [batch * grid[0], p, grid[1], q * orientations];
   const bins = tf.transpose(tf.reshape(votes, split), [0, 2, 1, 3]);

@@ -16,7 +16,7 @@ import tf from "@tensorflow/tfjs";
 import { UsageError } from "../data/errors.js";
 import type { DescriptorFamily, Grid, ProgramDescriptor } from "./descriptor.js";
 import { binLayout, korniaSiftVotes } from "./kornia-sift.js";
-import { openCvSiftVotes } from "./opencv-sift.js";
+import { openCvSiftOnProcessor, openCvSiftVotes } from "./opencv-sift.js";
 import { normalizeSift, SIFT_NORMS, type SiftNormalization } from "./sift-normalize.js";
 import { type OptionKind, type OptionValues, parseOptions, targetName } from "./target-options.js";
 import { vlfeatSiftVotes } from "./vlfeat-sift.js";
@@ -67,7 +67,7 @@ const CONVENTIONS: Readonly<Record<"opencv" | "kornia" | "oriented" | "vlfeat", 
 };
 const OF_ALL: readonly OptionName[] = ["bins", "orientations", "clip", "norm", "root"];
 
-/** Dense SIFT with some options. Version 2 of all conventions. */
+/** Dense SIFT with some options. Version 3 of all conventions. */
 function sift(text: string | undefined): ProgramDescriptor {
   const values = parseOptions("sift", text, OPTIONS);
   const convention = conventionOf(values);
@@ -96,10 +96,11 @@ function sift(text: string | undefined): ProgramDescriptor {
     });
   }
   const sizes = { bins, orientations, sizePx: number("size") };
+  const openCv = { ...sizes, turnDeg: (360 - angleDeg) % 360 };
   const votes = (images: tf.Tensor4D, grid: Grid): tf.Tensor3D => {
     switch (convention) {
       case "opencv":
-        return openCvSiftVotes(images, grid, { ...sizes, turnDeg: (360 - angleDeg) % 360 });
+        return openCvSiftVotes(images, grid, openCv);
       case "kornia":
         return korniaSiftVotes(images, grid, { ...sizes, patch, isOriented: false });
       case "oriented":
@@ -133,13 +134,19 @@ function sift(text: string | undefined): ProgramDescriptor {
       ["root", normalization.isRoot],
     ]),
     dim: bins ** 2 * orientations,
-    version: 2,
+    version: 3,
     summary: `dense ${normalization.isRoot ? "RootSIFT" : "SIFT"}, ${summary}: ${bins}×${bins} bins of ${orientations} orientations`,
     // Turned frames, and Kornia's order of the channels, are not drawn.
     ...((convention === "vlfeat" || (convention === "opencv" && Math.abs(angleDeg) <= 1)) && {
       histograms: { cells: bins, orientations, isSigned: true, firstDeg: 0, isClockwise: convention === "vlfeat" },
     }),
     program: (images, grid) => tf.tidy(() => normalizeSift(votes(images, grid), normalization)),
+    ...(convention === "opencv" && {
+      onProcessor(imageSizePx, grid) {
+        const { pass, program } = openCvSiftOnProcessor(imageSizePx, grid, openCv);
+        return { pass, program: (made) => tf.tidy(() => normalizeSift(program(made), normalization)) };
+      },
+    }),
   };
 }
 

@@ -2,6 +2,7 @@ import type tf from "@tensorflow/tfjs";
 import { traceFunction } from "../src/compile/trace-function.js";
 import type { FeatureComputerOptions, ProgramDescriptor } from "./descriptor.js";
 import { pair } from "./pair.js";
+import { isPixelPassSmall } from "./pixel-pass.js";
 import type { ProgramModel, ProgramSizes } from "./program-model.js";
 
 /**
@@ -28,11 +29,14 @@ export function programSizes(
 /** A descriptor's program as a model for the CPU. @throws {ShapeError} sizes that the descriptor cannot take. */
 export function traceProgram(descriptor: ProgramDescriptor, options: FeatureComputerOptions): ProgramModel {
   const sizes = programSizes(descriptor, options);
-  const [height, width] = sizes.imageSizePx;
+  const { batch, imageSizePx, grid } = sizes;
+  const [height, width] = imageSizePx;
+  const split = descriptor.onProcessor?.(imageSizePx, grid);
+  const halves = split !== undefined && isPixelPassSmall(split.pass, batch, height * width * 3) ? split : undefined;
   const model = traceFunction(
-    ({ images }) => ({ features: descriptor.program(images as tf.Tensor4D, sizes.grid) }),
-    { images: { shape: [sizes.batch, height, width, 3] } },
+    ({ given }) => ({ features: halves?.program(given!) ?? descriptor.program(given as tf.Tensor4D, grid) }),
+    { given: { shape: [batch, ...(halves?.pass.shape ?? [height, width, 3])] } },
     `features ${descriptor.name}`,
   );
-  return { name: descriptor.name, model, sizes };
+  return { name: descriptor.name, model, sizes, ...(halves !== undefined && { pass: halves.pass }) };
 }
