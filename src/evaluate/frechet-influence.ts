@@ -25,8 +25,9 @@ const CHUNK = 512;
 /**
  * Influence of every sample on the Fréchet distance to a reference, whose Gaussian is taken as known.
  *
- * Costs one eigendecomposition with vectors (size: the rank of the thinner factor) and n · D · rank multiplications. With hardly
- * more samples than the features have directions of variance, first order says too little of the root; see the test.
+ * Costs one eigendecomposition with vectors, of the size of the thinner factor's rank (ml-matrix: 0.4 s at 256, 11 s at 1024, 83 s
+ * at 2048), and n · D · rank multiplications. With fewer samples than channels the spread that follows from the influences is up to
+ * 1.3 times as wide as that of new samples (all directions alike; 1.0 to 1.2 times where few have most of the variance), not less.
  *
  * @param samples the Gaussian of the features.
  * @param features [n, D], as {@link Gaussian samples} was made from; n ≥ 2.

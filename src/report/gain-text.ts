@@ -26,8 +26,10 @@ export function gainText(gain: Gain, interval: GainInterval | null, std: number 
   const units = `${formatSigned(absolute)}${spread}`;
   const shown = relative === null ? units : `${formatPercent(relative)} (${units})`;
   const plain = relative === null ? formatSigned(absolute) : formatPercent(relative);
+  // Where nobody knows how far a gain may be off, its colour says nothing.
+  const colour = interval === null ? "" : word;
   const within = interval === null ? "" : ` ${intervalText(interval)}`;
-  return html`<small class="gain ${word}" data-extra="gain" data-value="${absolute}" data-text="${plain}${within}"><span aria-hidden="true">${mark}</span> ${shown} <span class="hidden">${spoken}</span></small>${interval !== null && intervalLine(interval)}`;
+  return html`<small class="gain ${colour}" data-extra="gain" data-value="${absolute}" data-text="${plain}${within}"><span aria-hidden="true">${mark}</span> ${shown} <span class="hidden">${spoken}</span></small>${interval !== null && intervalLine(interval)}`;
 }
 
 function intervalLine(gain: GainInterval): Html {

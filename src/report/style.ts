@@ -66,6 +66,7 @@ td small.worse, small.worse { color: var(--bad); }
 .none { color: var(--soft); font-style: italic; }
 .name { overflow-wrap: break-word; }
 td.text { overflow-wrap: break-word; }
+td.hash { min-width: 36ch; }
 td.hash code { overflow-wrap: anywhere; font-size: 12.5px; }
 small.interval { white-space: nowrap; }
 .swatch { width: 26px; height: 10px; margin-right: 8px; vertical-align: middle; overflow: visible; }

@@ -42,9 +42,9 @@ describe("one seed", () => {
   }
 
   test("the interval holds the truth in about 95 of 100 experiments", () => {
-    const covered = coverage(150, (i) => holds(difference(experiment(i, 25), true), TRUTH));
-    // About 93 % (a percentile interval of 25 is a little narrow), of which 3 standard deviations are 6 %.
-    expect(covered).toBeGreaterThan(0.87);
+    const covered = coverage(100, (i) => holds(difference(experiment(i, 20), true), TRUTH));
+    // About 92 % (a percentile interval of 20 is a little narrow), of which 3 standard deviations are 8 %.
+    expect(covered).toBeGreaterThan(0.84);
     expect(covered).toBeLessThan(0.99);
   });
 
@@ -122,15 +122,15 @@ describe("several seeds", () => {
   }
 
   test("two seeds, shared noise: the interval holds the truth in about 95 of 100; without the samples it would not", () => {
-    const covered = coverage(80, (i) => holds(difference(experiment(i), true), TRUTH));
-    expect(covered).toBeGreaterThan(0.87); // 3 standard deviations are 7 %
+    const covered = coverage(50, (i) => holds(difference(experiment(i), true), TRUTH));
+    expect(covered).toBeGreaterThan(0.86); // 3 standard deviations are 9 %
     // The noise of 20 samples, 9/√20 in each arm, is twice that of the training, and in no spread of seeds.
-    expect(coverage(80, (i) => holds(difference(experiment(i), false), TRUTH))).toBeLessThan(0.75);
+    expect(coverage(50, (i) => holds(difference(experiment(i), false), TRUTH))).toBeLessThan(0.75);
   });
 
   test("an arm of seven whose training varies twice as much: 87 of 100", () => {
     const arms = { arms: 7, wide: 2, ofSamples: 0 };
-    expect(coverage(80, (i) => holds(difference(experiment(i, arms), false), TRUTH))).toBeGreaterThan(0.76);
+    expect(coverage(50, (i) => holds(difference(experiment(i, arms), false), TRUTH))).toBeGreaterThan(0.72);
   });
 
   test("why not a bootstrap over seeds: of two, it holds the truth in 62 of 100", () => {

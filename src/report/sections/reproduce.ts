@@ -39,7 +39,7 @@ async function hashTable(runs: readonly RunRecord[]): Promise<Html> {
   const ofRuns = (some: readonly RunRecord[]) =>
     some.length === runs.length ? "all" : some.map((run) => `${run.experiment.name}-${run.hash}`).join(", ");
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Hashes"><table>
-<caption>What the results came from. Hashes are SHA-256; those of caches are of everything that changes what is cached, and begin the names of their folders. First weights, order, noise and times follow from the seed.</caption>
+<caption>What the results came from. Hashes are SHA-256; those of caches are of everything that changes what is cached, and their first digits are in the names of the folders. First weights, order, noise and times follow from the seed.</caption>
 <thead><tr><th scope="col" class="first">What</th><th scope="col" class="text">Name</th><th scope="col" class="text">Hash</th>${several && html`<th scope="col" class="text">Runs</th>`}</tr></thead>
 <tbody>${[...rows.values()].map(({ what, name, hash, runs: some }) => html`<tr><th scope="row">${what}</th><td class="text"><span class="name">${name}</span></td><td class="text hash">${hash === null ? html`<span class="none">no longer there</span>` : html`<code>${hash}</code>`}</td>${several && html`<td class="text">${ofRuns(some)}</td>`}</tr>`)}</tbody>
 </table></div>`;
