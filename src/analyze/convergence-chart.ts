@@ -19,7 +19,14 @@ function plot({ label, arms }: GroupConvergence, yTitle: string, isTitled: boole
     field: "arm",
     type: "nominal" as const,
     scale: { domain: drawn.map((arm) => arm.label), range: drawn.map(({ colour }) => armColour(colour)) },
-    legend: { title: null, labelLimit: 300, symbolType: "stroke" as const, symbolStrokeWidth: 2, symbolOpacity: 1 },
+    legend: {
+      title: null,
+      labelLimit: 300,
+      symbolType: "stroke" as const,
+      symbolStrokeWidth: 2,
+      symbolSize: 400,
+      symbolOpacity: 1,
+    },
   };
   const strokeDash = {
     field: "arm",
