@@ -1,5 +1,6 @@
 /** @file Points from a CSV file: published numbers, or those of a cluster's runs. */
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { CsvError, parse } from "csv-parse/sync";
 import { fileError } from "../../data/atomic.js";
 import { DataError, UsageError } from "../../data/errors.js";
@@ -69,9 +70,9 @@ export async function readPointTable(file: string, options: TableOptions): Promi
     against: { key: against, label: against === "fid" ? "FID" : (known?.label ?? against), direction },
     groups: [
       {
-        label: file,
+        label: path.basename(file),
         recipe: null,
-        columns: columns.map((key) => ({ key, short: key, variant: `column ${key} of ${file}` })),
+        columns: columns.map((key) => ({ key, short: key, variant: `column ${key} of ${path.basename(file)}` })),
         points,
         protocol: "",
       },
