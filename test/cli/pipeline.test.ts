@@ -160,7 +160,7 @@ describe("the pipeline, end to end", () => {
     const other = newProject();
     const command = ["run", "tiny.yaml", "--set", "evaluate.every=2", "--set", "train.checkpointEvery=1"];
     const killed = await descry(command, other, (stderr, kill) => {
-      if (/^sample +control, step 2 /m.test(stderr)) kill("SIGKILL");
+      if (/^sample +control, step 2 +8 images, /m.test(stderr)) kill("SIGKILL");
     });
     expect(killed.signal).toBe("SIGKILL");
     const resumed = await descry(command, other);
