@@ -14,6 +14,8 @@ import { traceProgram } from "./trace-program.js";
 
 export interface DescribeWorkersOptions extends DescriberOptions {
   readonly workers: number;
+  /** Give a worker whole batches: an encoder takes them at once. @default false: pieces of {@link PIXELS_PER_PIECE} */
+  readonly takesBatches?: boolean;
 }
 
 /** Pieces of work that a worker has been given: one that it does, and the next. */
@@ -29,13 +31,14 @@ const PIXELS_PER_PIECE = 256 ** 2;
  */
 export async function openDescribeWorkers(
   descriptors: readonly Descriptor[],
-  { sample, workers, ...options }: DescribeWorkersOptions,
+  { sample, workers, takesBatches = false, ...options }: DescribeWorkersOptions,
 ): Promise<Describer> {
   const [height, width] = pair(options.imageSizePx);
   const [rows, cols] = pair(options.grid);
   const imageBytes = height * width * 3;
   const tokenSizes = descriptors.map(({ dim }) => rows * cols * dim);
-  const most = Math.max(1, Math.min(options.batch, Math.floor(PIXELS_PER_PIECE / (height * width))));
+  const inPiece = takesBatches ? options.batch : Math.floor(PIXELS_PER_PIECE / (height * width));
+  const most = Math.max(1, Math.min(options.batch, inPiece));
   const computing = { ...options, batch: most };
   const targets = descriptors.map((one) => ("program" in one ? traceProgram(one, computing) : one.name));
   const memory = new SharedMemory();

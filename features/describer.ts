@@ -60,7 +60,7 @@ export async function openDescriber(descriptors: readonly Descriptor[], options:
           ? await openHere(chosen, options)
           : place === "workers"
             ? await openDescribeWorkers(chosen, { ...options, workers: all, threads: 1 })
-            : await openDescribeWorkers(chosen, { ...options, workers: 1, threads: all });
+            : await openDescribeWorkers(chosen, { ...options, workers: 1, threads: all, takesBatches: true });
       parts.push({ indices, describer });
     }
   } catch (error) {

@@ -1,14 +1,65 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import onnxProto from "onnx-proto";
 import { describe, expect, test } from "vitest";
 import { ShapeError } from "../../data/errors.js";
 import { openFeatureComputer } from "../../features/compute-features.js";
 import { openDescriber } from "../../features/describer.js";
 import { loadFitSample } from "../../features/fit-descriptor.js";
+import { loadDescriptor } from "../../features/load-descriptor.js";
 import { parseTarget } from "../../features/targets.js";
 import { randomPicture } from "./images.js";
+
+const { onnx } = onnxProto;
 
 const SIZE_PX = 64;
 const COUNT = 21;
 const options = { imageSizePx: SIZE_PX, grid: 4, batch: 8, threads: 3 };
+
+/** `image` [batch,3,256,256] → `tokens` [batch,16,3]: every number is that of the images in the batch. */
+function batchCounter(): Uint8Array {
+  const { FLOAT, INT64 } = onnx.TensorProto.DataType;
+  const { INT, INTS } = onnx.AttributeProto.AttributeType;
+  const dims = [{ dimParam: "batch" }, ...[3, 256, 256].map((dimValue) => ({ dimValue }))];
+  const port = (name: string, dim: object[]) => ({ name, type: { tensorType: { elemType: FLOAT, shape: { dim } } } });
+  const whole = (name: string, values: bigint[]) => ({
+    name,
+    dataType: INT64,
+    dims: [values.length],
+    rawData: new Uint8Array(new BigInt64Array(values).buffer),
+  });
+  const ints = (name: string, values: number[]) => ({ name, type: INTS, ints: values });
+  return onnx.ModelProto.encode({
+    irVersion: 8,
+    opsetImport: [{ domain: "", version: 17 }],
+    graph: {
+      name: "batch counter",
+      initializer: [
+        whole("first", [0n]),
+        whole("shape", [0n, 3n, 16n]),
+        { name: "zero", dataType: FLOAT, dims: [1], rawData: new Uint8Array(4) },
+      ],
+      node: [
+        { opType: "Shape", input: ["image"], output: ["sizes"] },
+        { opType: "Gather", input: ["sizes", "first"], output: ["count"] },
+        { opType: "Cast", input: ["count"], output: ["number"], attribute: [{ name: "to", type: INT, i: FLOAT }] },
+        {
+          opType: "AveragePool",
+          input: ["image"],
+          output: ["map"],
+          attribute: [ints("kernel_shape", [64, 64]), ints("strides", [64, 64])],
+        },
+        { opType: "Mul", input: ["map", "zero"], output: ["nothing"] },
+        { opType: "Add", input: ["nothing", "number"], output: ["counts"] },
+        { opType: "Reshape", input: ["counts", "shape"], output: ["columns"] },
+        { opType: "Transpose", input: ["columns"], output: ["tokens"], attribute: [ints("perm", [0, 2, 1])] },
+      ],
+      input: [port("image", dims)],
+      output: [port("tokens", [dims[0]!, { dimValue: 16 }, { dimValue: 3 }])],
+    },
+  }).finish();
+}
 
 const images = Uint8Array.from(
   Array.from({ length: COUNT }, (_, seed) => randomPicture(seed, SIZE_PX, SIZE_PX).pixels).flatMap((pixels) => [
@@ -55,6 +106,24 @@ describe("openDescriber", () => {
     await computer.dispose();
     expect([...got!]).toEqual([...want]);
     expect(want.some((value) => Math.abs(value) > 0.01)).toBe(true);
+  });
+
+  test("an encoder inside of a combination gets whole batches", async () => {
+    const file = path.join(mkdtempSync(path.join(tmpdir(), "descry-describer-")), "count.onnx");
+    writeFileSync(file, batchCounter());
+    const side = 256;
+    const target = `blur1(onnx:${file}#tokens?mean=0&std=1)`;
+    const describer = await openDescriber([await loadDescriptor(parseTarget(target))], {
+      imageSizePx: side,
+      grid: 4,
+      batch: 4,
+      threads: 1,
+    });
+    const [tokens] = await describer.describe(new Uint8Array(6 * side * side * 3), 6);
+    await describer.dispose();
+    // Blurring what is the same everywhere changes nothing.
+    const perImage = Array.from({ length: 6 }, (_, i) => Math.round(tokens![i * 16 * 3]!));
+    expect(perImage).toEqual([4, 4, 4, 4, 2, 2]);
   });
 
   test("says what a worker cannot make ready, and ends it", async () => {
