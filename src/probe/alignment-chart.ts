@@ -35,8 +35,8 @@ export async function alignmentChart({ arms, targets, time }: AlignmentRecord, b
     const x = {
       type: "quantitative" as const,
       title: "block",
-      scale: { domain: [1, Math.max(2, last)], nice: false },
-      axis: { tickMinStep: 1, format: "d", grid: false },
+      scale: { domain: [0.7, last + 0.3], nice: false, zero: false },
+      axis: { values: blocks.map(({ block }) => block), format: "d", grid: false },
     };
     const points = blocks.flatMap(({ block, cknna }) =>
       cknna.flatMap((one, i) => (one[by] === null ? [] : [{ block, target: labels[i]!, value: one[by] }])),

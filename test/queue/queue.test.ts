@@ -43,7 +43,9 @@ function resultsOf(project: string): Record<string, string> {
   };
   const cache = path.join(project, ".descry", "cache");
   for (const store of readdirSync(cache)) {
-    for (const file of readdirSync(path.join(cache, store))) add(path.join(cache, store, file));
+    // Which shards were read is of the disk that they lie on, not of the data.
+    const files = readdirSync(path.join(cache, store)).filter((name) => name !== "verified.json");
+    for (const file of files) add(path.join(cache, store, file));
   }
   for (const run of runsOf(project)) {
     add(path.join(run, "features.json"), String);
