@@ -34,7 +34,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ],
   "src/run": ["src/report", "src/evaluate", "src/sample", "src/train", "src/models", "src/compile", "features", "data"],
   "src/analyze": ["src/run", "src/rank", "src/report", "src/evaluate", "features", "data"],
-  "src/queue": ["src/run", "data"],
+  "src/queue": ["src/run", "src/compile", "features", "data"],
   "src/parity": [
     "src/report",
     "src/evaluate",

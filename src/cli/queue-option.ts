@@ -1,5 +1,5 @@
 import { UsageError } from "../../data/errors.js";
-import type { JobStep } from "../run/plan.js";
+import type { BareFeatures, JobStep } from "../run/plan.js";
 import type { ProgressSink } from "../run/progress.js";
 import type { Run } from "../run/run-folder.js";
 import { type Arguments, textOption, wholeOption } from "./command.js";
@@ -25,11 +25,8 @@ export async function runByWorkers(
   { env, signal }: CliContext,
   progress: ProgressSink,
 ): Promise<boolean> {
-  const given = textOption(args, "queue");
-  if (given === undefined) {
-    if (args["parts"] !== undefined) throw new UsageError("--parts divides the jobs of a queue: wanted with --queue");
-    return false;
-  }
+  const given = queueAsked(args);
+  if (given === undefined) return false;
   const { parseQueueAddress } = await import("../queue/queue-address.js");
   const { submitJobs } = await import("../queue/submit-jobs.js");
   const { planJobs } = await import("../run/plan.js");
@@ -43,6 +40,37 @@ export async function runByWorkers(
   }
   await submitJobs(plans, { address, progress, signal });
   return true;
+}
+
+/**
+ * Where `--queue` is given, have workers cache features without an experiment, and wait until they have.
+ *
+ * @returns false without `--queue`: nothing was done.
+ * @throws as {@link runByWorkers}.
+ */
+export async function cacheByWorkers(
+  features: BareFeatures,
+  args: Arguments,
+  { env, signal }: CliContext,
+  progress: ProgressSink,
+): Promise<boolean> {
+  const given = queueAsked(args);
+  if (given === undefined) return false;
+  const { parseQueueAddress } = await import("../queue/queue-address.js");
+  const { submitJobs } = await import("../queue/submit-jobs.js");
+  const { planBareJobs } = await import("../run/plan.js");
+  const jobs = planBareJobs(features, wholeOption(args, "parts", 1) ?? DEFAULT_PARTS);
+  await submitJobs([{ jobs, words: "" }], { address: parseQueueAddress(given, env), progress, signal });
+  return true;
+}
+
+/** `--queue`. @throws {UsageError} `--parts` without it. */
+function queueAsked(args: Arguments): string | undefined {
+  const given = textOption(args, "queue");
+  if (given === undefined && args["parts"] !== undefined) {
+    throw new UsageError("--parts divides the jobs of a queue: wanted with --queue");
+  }
+  return given;
 }
 
 /** @throws {UsageError} `--queue` with an option that starts over: workers only continue. */

@@ -4,7 +4,7 @@
  */
 import { FlowProducer, Queue, QueueEvents } from "bullmq";
 import { DescryError } from "../../data/errors.js";
-import type { Job } from "../run/plan.js";
+import { type Job, sharedFolderOf } from "../run/plan.js";
 import type { ProgressSink } from "../run/progress.js";
 import { Interrupted } from "../run/task-process.js";
 import { checkRedis } from "./check-redis.js";
@@ -35,7 +35,7 @@ export async function submitJobs(
   plans: readonly { readonly jobs: readonly Job[]; readonly words: string }[],
   { address, progress, signal }: SubmitOptions,
 ): Promise<void> {
-  const queueName = await queueNameOf(plans[0]!.jobs[0]!.run.record.workingFolder);
+  const queueName = await queueNameOf(sharedFolderOf(plans[0]!.jobs[0]!.of));
   const flows = plans.map(({ jobs }) => flowsOf(jobs, queueName));
   await checkRedis(address);
   const settings = { connection: { ...address.redis, maxRetriesPerRequest: null }, prefix: address.prefix };

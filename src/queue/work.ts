@@ -15,7 +15,7 @@ import {
 import { unexpectedFileError } from "../../data/atomic.js";
 import { lockFolder } from "../../data/folder-lock.js";
 import { doJobs, shareOf } from "../run/do-jobs.js";
-import { planJobs } from "../run/plan.js";
+import { isBare, planJobs } from "../run/plan.js";
 import type { ProgressSink } from "../run/progress.js";
 import { Interrupted } from "../run/task-process.js";
 import { checkRedis } from "./check-redis.js";
@@ -106,15 +106,16 @@ async function doJob(
   const send = (message: JobProgressMessage) => void queued.updateProgress(message).catch(() => undefined);
   try {
     const { job, next } = await fromJobData(id, queued.data, workingFolder);
-    const lock = await lockFolder(job.run.folder, { share: shareOf(job) });
+    // Where there is no run, the caches are locked only.
+    const lock = isBare(job.of) ? undefined : await lockFolder(job.of.folder, { share: shareOf(job) });
     try {
       const until = lost === undefined ? signal : AbortSignal.any([signal, lost]);
       await doJobs([job], { progress: sendingProgress(progress, send), signal: until });
     } finally {
-      await lock.release();
+      await lock?.release();
     }
-    if (next === null) return;
-    const { first } = flowsOf(planJobs(job.run, next), queue.name);
+    if (next === null || isBare(job.of)) return;
+    const { first } = flowsOf(planJobs(job.of, next), queue.name);
     // One that is there is whole, and further on: added again, it would wait for what is done and gone.
     for (const flow of first) if ((await queue.getJob(flow.opts!.jobId!)) === undefined) await producer.add(flow);
   } catch (thrown) {

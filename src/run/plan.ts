@@ -7,20 +7,34 @@
  *
  * The report is no job: whoever asked for the run writes it.
  */
+import { createHash } from "node:crypto";
 import path from "node:path";
 import type { StorePart } from "../../data/row-plan.js";
 import type { Run } from "./run-folder.js";
 import { selectArms } from "./steps/step.js";
+import type { TargetFeaturesInput } from "./tasks/target-features-task.js";
 
 /** The steps that are jobs, in their order. */
 export const JOB_STEPS = ["features", "train", "sample", "evaluate"] as const;
 export type JobStep = (typeof JOB_STEPS)[number];
 
+/** Features of any images, without an experiment: what is to be cached, and where. */
+export interface BareFeatures {
+  /** Folder that all who work share; relative paths are read from it. */
+  readonly workingFolder: string;
+  /** Its cache folder is relative to the working folder. */
+  readonly input: Omit<TargetFeaturesInput, "part">;
+}
+
 /** One piece of work, which can be done again at any time: what is there is skipped or continued. */
 export interface Job {
-  /** RUN/STEP, RUN/STEP/ARM or RUN/features/I-of-N, RUN being the run folder's name: the same wherever it is planned. */
+  /**
+   * RUN/STEP, RUN/STEP/ARM or RUN/features/I-of-N, RUN being the run folder's name, or made of what is to be cached where there is no
+   * run: the same wherever it is planned.
+   */
   readonly id: string;
-  readonly run: Run;
+  /** What it is done for. */
+  readonly of: Run | BareFeatures;
   readonly step: JobStep;
   /** Of all steps but the features. */
   readonly arm: string | null;
@@ -52,7 +66,7 @@ export function planJobs(run: Run, { steps = JOB_STEPS, arms, parts = 1 }: PlanO
     const words = arm ?? (part === null ? undefined : `${part.index}-of-${part.count}`);
     const id = [path.basename(run.folder), step, ...(words === undefined ? [] : [words])].join("/");
     const known = needs.filter((need) => jobs.has(need));
-    if (steps.includes(step)) jobs.set(id, { id, run, step, arm, part, needs: known });
+    if (steps.includes(step)) jobs.set(id, { id, of: run, step, arm, part, needs: known });
     return id;
   };
   const count = parts === 1 ? 0 : parts;
@@ -64,3 +78,22 @@ export function planJobs(run: Run, { steps = JOB_STEPS, arms, parts = 1 }: PlanO
   for (const [i, arm] of names.entries()) plan("evaluate", arm, [sampled[i]!]);
   return [...jobs.values()];
 }
+
+/** The jobs of features without an experiment, in an order in which they can be done. @param parts 1: one job does all. */
+export function planBareJobs(bare: BareFeatures, parts: number): Job[] {
+  const hash = createHash("sha256").update(JSON.stringify(bare.input)).digest("hex").slice(0, 8);
+  const whole = `cache-${hash}/features`;
+  const common = { of: bare, step: "features", arm: null } as const;
+  const shares = Array.from({ length: parts === 1 ? 0 : parts }, (_, i): Job => {
+    const part = { index: i + 1, count: parts };
+    return { ...common, id: `${whole}/${part.index}-of-${part.count}`, part, needs: [] };
+  });
+  return [...shares, { ...common, id: whole, part: null, needs: shares.map(({ id }) => id) }];
+}
+
+/** Whether a job is of no run. */
+export const isBare = (of: Run | BareFeatures): of is BareFeatures => "input" in of;
+
+/** The folder that those who do jobs share. */
+export const sharedFolderOf = (of: Run | BareFeatures): string =>
+  isBare(of) ? of.workingFolder : of.record.workingFolder;

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { flowsOf, nameOf } from "../../src/queue/flows.js";
 import { fromJobData, toJobData } from "../../src/queue/job-data.js";
 import { queueNameOf } from "../../src/queue/queue-name.js";
-import { planJobs } from "../../src/run/plan.js";
+import { type BareFeatures, planBareJobs, planJobs } from "../../src/run/plan.js";
 import { resolveExperiment } from "../../src/run/resolve-experiment.js";
 import { createRun, type Run } from "../../src/run/run-folder.js";
 
@@ -34,10 +34,11 @@ test("a job says the same in a folder under another path", async () => {
   const { job: taken, next } = await fromJobData(job.id, data, elsewhere);
   expect(taken).toMatchObject({ id: job.id, step: "train", arm: "aligned", part: null });
   expect(next).toBeNull();
-  expect(taken.run.folder).toBe(path.join(elsewhere, "runs", path.basename(run.folder)));
-  expect(taken.run.cacheFolder).toBe(path.join(elsewhere, ".descry", "cache"));
-  expect(taken.run.record.workingFolder).toBe(elsewhere);
-  expect(taken.run.record.experiment).toEqual(run.record.experiment);
+  const there = taken.of as Run;
+  expect(there.folder).toBe(path.join(elsewhere, "runs", path.basename(run.folder)));
+  expect(there.cacheFolder).toBe(path.join(elsewhere, ".descry", "cache"));
+  expect(there.record.workingFolder).toBe(elsewhere);
+  expect(there.record.experiment).toEqual(run.record.experiment);
 });
 
 test("jobs of another version, another program, another folder and another experiment are refused", async () => {
@@ -80,7 +81,7 @@ test("a run outside of the working folder is not submitted", async () => {
 test("flows: the features first, and with them what follows; without them a chain for each arm", async () => {
   const jobs = planJobs(await newRun(), { parts: 2 });
   const { first, last } = flowsOf(jobs, "q");
-  const run = path.basename(jobs[0]!.run.folder);
+  const run = path.basename((jobs[0]!.of as Run).folder);
   expect(first.map(({ opts }) => opts!.jobId)).toEqual([`${run}/features`]);
   expect(first[0]!.children!.map(({ opts }) => opts!.jobId)).toEqual([
     `${run}/features/1-of-2`,
@@ -89,7 +90,7 @@ test("flows: the features first, and with them what follows; without them a chai
   const { next } = first[0]!.data;
   expect(next).toEqual({ steps: ["train", "sample", "evaluate"], arms: ["control", "aligned"] });
   expect(last).toEqual([`${run}/evaluate/control`, `${run}/evaluate/aligned`]);
-  const after = flowsOf(planJobs(jobs[0]!.run, next), "q");
+  const after = flowsOf(planJobs(jobs[0]!.of as Run, next), "q");
   expect(after.last).toEqual(last);
   expect(after.first.map(({ opts }) => opts!.jobId)).toEqual(last);
   const [evaluate] = after.first;
@@ -117,4 +118,47 @@ test("a queue belongs to a folder, under whatever path, and several processes ag
   renameSync(folder, `${folder}-moved`);
   expect(await queueNameOf(`${folder}-moved`)).toBe(names[0]);
   expect(await queueNameOf(mkdtempSync(path.join(tmpdir(), "descry-job-")))).not.toBe(names[0]);
+});
+
+test("features without an experiment are jobs: parts, and one that completes them, in any folder", async () => {
+  const input: BareFeatures["input"] = {
+    data: "imagefolder:pictures",
+    targets: ["sift", "concat(sift,hog)"],
+    grid: 8,
+    count: null,
+    flips: true,
+    skipBad: false,
+    dtype: "U8",
+    cacheFolder: ".descry/cache",
+    device: "cpu",
+  };
+  const jobs = planBareJobs({ workingFolder: "/lab", input }, 2);
+  const whole = jobs[2]!.id;
+  expect(whole).toMatch(/^cache-[0-9a-f]{8}\/features$/);
+  expect(jobs.map(({ id, part, needs }) => [id, part?.index ?? null, needs])).toEqual([
+    [`${whole}/1-of-2`, 1, []],
+    [`${whole}/2-of-2`, 2, []],
+    [whole, null, [`${whole}/1-of-2`, `${whole}/2-of-2`]],
+  ]);
+  // Other features are other jobs; the same ones, submitted elsewhere, the same jobs.
+  expect(planBareJobs({ workingFolder: "/mount", input }, 1).map(({ id }) => id)).toEqual([whole]);
+  expect(planBareJobs({ workingFolder: "/lab", input: { ...input, grid: 16 } }, 1)[0]!.id).not.toBe(whole);
+  const { first, last } = flowsOf(jobs, "q");
+  expect(last).toEqual([whole]);
+  expect(first.map(({ opts, children }) => [opts!.jobId, children!.length])).toEqual([[whole, 2]]);
+  const data = sent(first[0]!.children![0]!.data);
+  expect(JSON.stringify(data)).not.toContain("/lab");
+  expect(await fromJobData("x", data, "/mount")).toEqual({
+    job: { ...jobs[0]!, id: "x", of: { workingFolder: "/mount", input } },
+    next: null,
+  });
+  const { features } = data as { features: object };
+  for (const change of [{ cacheFolder: "../elsewhere" }, { cacheFolder: "/tmp" }, { grid: 0 }, { more: 1 }]) {
+    const changed = { ...(data as object), features: { ...features, ...change } };
+    expect(await messageOf(fromJobData("x", changed, "/mount"))).toMatch(/^job x: not a job of descry/);
+  }
+  const outside = { workingFolder: "/lab", input: { ...input, cacheFolder: "../cache" } };
+  expect(() => flowsOf(planBareJobs(outside, 1), "q")).toThrow(
+    "../cache is not in the working folder /lab, which the workers share — choose --cache in it",
+  );
 });

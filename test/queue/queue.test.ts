@@ -89,6 +89,46 @@ describe.skipIf(whyNoRedis !== "")(`workers of a queue ${whyNoRedis}`, () => {
   });
 
   test(
+    "features without an experiment: the bytes of a single process, and where they are",
+    async () => {
+      const features = [
+        "features",
+        "--data",
+        "photos",
+        "--count",
+        "320",
+        "--target",
+        "hog",
+        "--dtype",
+        "F32",
+        "--json",
+      ];
+      const alone = temporaryFolder();
+      const reference = new Program(features, alone);
+      expect(await reference.ended, reference.stderr).toBe(0);
+      const shared = temporaryFolder();
+      const one = worker(shared);
+      const submitter = submit(shared, ...features);
+      expect(await submitter.ended, submitter.stderr).toBe(0);
+      expect(submitter.stderr).toMatch(/^jobs +3 of 3 done$/m);
+      expect(submitter.stderr).toMatch(/^features +hog +part [12]\/2: \d+ rows/m);
+      const { targets } = JSON.parse(submitter.stdout);
+      expect(targets.hog).toMatchObject({ rows: 320, reused: true, missing: 0 });
+      const bytes = (project: string) => {
+        const folder = path.join(project, ".descry", "cache", path.basename(targets.hog.folder));
+        return Object.fromEntries(
+          readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name), "base64")]),
+        );
+      };
+      expect(Object.keys(bytes(shared))).toHaveLength(4);
+      expect(bytes(shared)).toEqual(bytes(alone));
+      one.signal("SIGINT");
+      expect(await one.ended).not.toBe(1);
+    },
+    LIMIT_MS,
+  );
+
+  test(
     "two workers, one killed with kill -9 in the middle: nothing lost, nothing twice, the bytes of a single process",
     async () => {
       const alone = newProject();

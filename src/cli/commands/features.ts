@@ -13,7 +13,7 @@ import {
   showPath,
 } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
-import { refuseWithQueue } from "../queue-option.js";
+import { cacheByWorkers, refuseWithQueue } from "../queue-option.js";
 import { runStep } from "../step-command.js";
 
 const BARE_OPTIONS = ["target", "grid", "count", "flips", "dtype", "cache"] as const;
@@ -59,6 +59,7 @@ export const featuresCommand: Command = {
       "one of eight jobs (sbatch --array=1-8); the last completes it",
     ],
     ["$0 features my.yaml --queue redis://head-node --parts 32", "by the workers of a queue (descry worker --help)"],
+    ["$0 features --data imagefolder:photos/ --target sift --queue redis://head-node", "the same of any images"],
     ["$0 features my.yaml --shard $((JOB_COMPLETION_INDEX + 1))/8", "the same in an indexed job of Kubernetes"],
   ],
   async run(args, context) {
@@ -74,11 +75,7 @@ export const featuresCommand: Command = {
         ...(part === undefined ? {} : { part }),
       });
     }
-    if (args.queue !== undefined) {
-      throw new UsageError("features --queue: wanted an experiment file", {
-        hint: "without one, N processes on any machines share the work by --shard I/N",
-      });
-    }
+    refuseWithQueue(args, "--shard", part !== undefined);
     const data = textOption(args, "data");
     const target = textOption(args, "target");
     if (data === undefined || target === undefined) {
@@ -101,26 +98,26 @@ async function cacheBare(
   const { parseTargets, splitTargetList } = await import("../../../features/targets.js");
   const { cacheFolderOf } = await import("../../run/run-folder.js");
   const { runTask } = await import("../../run/task-process.js");
-  const cache = textOption(args, "cache");
+  const { cwd, signal } = context;
+  const progress = openProgress(context, flag(args, "quiet"));
+  const input = {
+    data,
+    targets: parseTargets(splitTargetList(target), "features").map(({ name }) => name),
+    grid: wholeOption(args, "grid", 2) ?? 16,
+    count: wholeOption(args, "count", 1) ?? (data === "photos" ? 900 : null),
+    flips: flag(args, "flips"),
+    skipBad: flag(args, "skip-bad"),
+    device: deviceOption(args),
+    dtype: CACHE_DTYPES.find((name) => name === args.dtype) ?? "F16",
+    cacheFolder: path.resolve(cwd, textOption(args, "cache") ?? cacheFolderOf(cwd)),
+  };
+  // Where workers have done it, the rest is to see that it is done.
+  const cacheFolder = path.relative(cwd, input.cacheFolder);
+  await cacheByWorkers({ workingFolder: cwd, input: { ...input, cacheFolder } }, args, context, progress);
   const result = await runTask(
     "targetFeatures",
-    {
-      data,
-      targets: parseTargets(splitTargetList(target), "features").map(({ name }) => name),
-      grid: wholeOption(args, "grid", 2) ?? 16,
-      count: wholeOption(args, "count", 1) ?? (data === "photos" ? 900 : null),
-      flips: flag(args, "flips"),
-      skipBad: flag(args, "skip-bad"),
-      device: deviceOption(args),
-      dtype: CACHE_DTYPES.find((name) => name === args.dtype) ?? "F16",
-      cacheFolder: cache === undefined ? cacheFolderOf(context.cwd) : path.resolve(context.cwd, cache),
-      part: part ?? null,
-    },
-    {
-      cwd: context.cwd,
-      progress: openProgress(context, flag(args, "quiet")),
-      ...(context.signal === undefined ? {} : { signal: context.signal }),
-    },
+    { ...input, part: part ?? null },
+    { cwd, progress, ...(signal === undefined ? {} : { signal }) },
   );
   const folders = Object.values(result.targets).map(({ folder }) => showPath(folder, context));
   printResult(args, context, result, folders.join("\n"));
