@@ -1,4 +1,4 @@
-import { readNpz } from "../../../data/npz.js";
+import { openNpzRows } from "../../../data/npz-rows.js";
 import { type EmbeddedPicture, embedBytes, embedPicture } from "../embed-picture.js";
 import { formatNumber } from "../format-number.js";
 import { type Html, html } from "../html.js";
@@ -54,6 +54,5 @@ async function sampleFigure(group: RunGroup, { label, colour, name, repetitions 
 async function samplePicture({ samplesPicture, samplesArray }: ArmRecord): Promise<EmbeddedPicture | null> {
   if (samplesPicture !== null) return embedPicture(samplesPicture);
   if (samplesArray === null) return null;
-  const { arr_0: array } = await readNpz(samplesArray, ["arr_0"]);
-  return embedBytes(await sampleSheet(array, samplesArray), samplesArray);
+  return embedBytes(await sampleSheet(await openNpzRows(samplesArray, "arr_0"), samplesArray), samplesArray);
 }
