@@ -150,6 +150,8 @@ describe("architecture", () => {
   test("one file owns the native runtime", () => {
     const owners = new Set(IMPORTS.filter(({ to }) => to === "onnxruntime-node").map(({ from }) => from));
     expect([...owners]).toEqual(["src/compile/session.ts"]);
+    const callers = new Set(IMPORTS.filter(({ to }) => to === "koffi").map(({ from }) => from));
+    expect([...callers]).toEqual(["src/compile/direct-session.ts"]);
   });
 
   test("nothing imports the command line", () => {

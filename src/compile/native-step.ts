@@ -14,16 +14,7 @@ import { CompileError, SignatureError } from "./errors.js";
 import { sizeOf } from "./graph.js";
 import { halfProducts } from "./half-products.js";
 import { planUpdates, type ScalarSource, type UpdatePlan } from "./plan-updates.js";
-import {
-  type HostTensors,
-  hostArray,
-  hostTensor,
-  type NativeTensor,
-  openSession,
-  ortTensor,
-  runSession,
-  type Session,
-} from "./session.js";
+import { type HostSession, type HostTensor, type HostTensors, hostArray, openHostSession } from "./session.js";
 import { checkValues, dtypeOf, type Signature, type TensorSpec } from "./signature.js";
 import { layOutUpdates, type StateMemory } from "./state-memory.js";
 import {
@@ -56,15 +47,15 @@ export async function openNativeStep(
   ];
   if (wanted.length === 0) throw new CompileError("CompileError", `${name}: the function changes and returns nothing`);
   const { model, nodes } = encodeOnnx(graph, wanted, name);
-  const session = await openSession(model, { device, ...(threads === undefined ? {} : { threads }) });
+  const session = await openHostSession(model, device, threads === undefined ? {} : { threads });
   const memory = await layOutUpdates(plan.loops);
   return new NativeStep(name, signature, outputSignature, nodes, session, swapped, plan, memory);
 }
 
 class NativeStep implements CompiledStep {
   readonly isAhead = false;
-  private readonly sides: readonly [Record<string, NativeTensor>, Record<string, NativeTensor>];
-  private readonly edges: Record<string, NativeTensor | null>;
+  private readonly sides: readonly [HostTensors, HostTensors];
+  private readonly edges: HostTensors;
   private current: 0 | 1 = 0;
   private running = false;
   private released = false;
@@ -78,25 +69,23 @@ class NativeStep implements CompiledStep {
     readonly signature: StepSignature,
     readonly outputs: Signature,
     readonly nodes: number,
-    private readonly session: Session,
+    private readonly session: HostSession,
     private readonly swapped: readonly string[],
     { edges }: UpdatePlan,
     private readonly memory: StateMemory,
   ) {
-    const tensor = (key: string, { shape, ...spec }: TensorSpec): NativeTensor =>
-      ortTensor(
-        dtypeOf({ shape, ...spec }),
-        memory.state[key] ?? hostArray(dtypeOf({ shape, ...spec }), sizeOf(shape)),
-        shape,
-      );
+    const tensor = (key: string, spec: TensorSpec): HostTensor => ({
+      data: memory.state[key] ?? hostArray(dtypeOf(spec), sizeOf(spec.shape)),
+      shape: spec.shape,
+    });
     const first = Object.fromEntries(Object.entries(signature.state).map(([key, spec]) => [key, tensor(key, spec)]));
     const second = { ...first, ...Object.fromEntries(swapped.map((key) => [key, tensor(key, signature.state[key]!)])) };
     this.sides = [first, second];
     this.edges = Object.fromEntries(
-      [...edges].map(([edge, { shape }]) => {
-        const array = memory.edges[edge];
-        return [edge, array === undefined ? null : ortTensor("float32", array, shape)];
-      }),
+      [...edges].map(([edge, { shape }]) => [
+        edge,
+        { data: memory.edges[edge] ?? hostArray("float32", sizeOf(shape)), shape },
+      ]),
     );
   }
 
@@ -104,7 +93,7 @@ class NativeStep implements CompiledStep {
     this.check();
     checkPart(this.name, values, this.signature.state);
     const side = this.sides[this.current];
-    for (const [key, value] of Object.entries(values)) hostTensor(side[key]!).data.set(value.data as never);
+    for (const [key, value] of Object.entries(values)) side[key]!.data.set(value.data as never);
   }
 
   async readState(names: readonly string[] = Object.keys(this.signature.state)): Promise<HostTensors> {
@@ -114,7 +103,7 @@ class NativeStep implements CompiledStep {
       names.map((key) => {
         const tensor = side[key];
         if (tensor === undefined) throw new SignatureError(`${this.name}: there is no state "${key}"`);
-        return [key, copyOf(hostTensor(tensor))];
+        return [key, copyOf(tensor)];
       }),
     );
   }
@@ -124,30 +113,36 @@ class NativeStep implements CompiledStep {
     checkValues(`${this.name}: input`, inputs, this.signature.inputs);
     const now = this.sides[this.current];
     const next = this.sides[this.current === 0 ? 1 : 0];
-    const feeds: Record<string, NativeTensor> = {};
+    const feeds: Record<string, HostTensor> = {};
     const known = new Set(this.session.inputNames);
     for (const [key, tensor] of Object.entries(now)) if (known.has(`state/${key}`)) feeds[`state/${key}`] = tensor;
     for (const [key, spec] of Object.entries(this.signature.inputs)) {
-      if (known.has(`in/${key}`)) feeds[`in/${key}`] = ortTensor(dtypeOf(spec), inputs[key]!.data, spec.shape);
+      if (known.has(`in/${key}`)) feeds[`in/${key}`] = { data: inputs[key]!.data, shape: spec.shape };
     }
-    const fetches: Record<string, NativeTensor | null> = { ...this.edges };
-    for (const key of this.swapped) fetches[`next/${key}`] = next[key]!;
-    for (const key of Object.keys(this.outputs)) fetches[`out/${key}`] = null;
+    const outputs = Object.fromEntries(
+      Object.entries(this.outputs).map(([key, spec]): [string, HostTensor] => [
+        key,
+        { data: hostArray(dtypeOf(spec), sizeOf(spec.shape)), shape: spec.shape },
+      ]),
+    );
+    const results: Record<string, HostTensor> = { ...this.edges };
+    for (const key of this.swapped) results[`next/${key}`] = next[key]!;
+    for (const [key, output] of Object.entries(outputs)) results[`out/${key}`] = output;
     this.running = true;
     try {
-      const results = await runSession(this.session, feeds, fetches, this.name);
+      await this.session.run(feeds, results, this.name);
       const numberOf = (source: ScalarSource): number => {
         if ("constant" in source) return source.constant;
-        if ("edge" in source) return hostTensor(results[source.edge]!).data[0]!;
+        if ("edge" in source) return results[source.edge]!.data[0]!;
         const [room, key] = [
           source.input.slice(0, source.input.indexOf("/")),
           source.input.slice(source.input.indexOf("/") + 1),
         ];
-        return (room === "in" ? inputs[key]! : hostTensor(now[key]!)).data[0]!;
+        return (room === "in" ? inputs[key]! : now[key]!).data[0]!;
       };
       this.memory.update((loop) => loop.scalars.map(numberOf));
       this.current = this.current === 0 ? 1 : 0;
-      return Object.fromEntries(Object.keys(this.outputs).map((key) => [key, hostTensor(results[`out/${key}`]!)]));
+      return outputs;
     } finally {
       this.running = false;
     }
@@ -161,7 +156,7 @@ class NativeStep implements CompiledStep {
     if (this.released) return;
     this.check();
     this.released = true;
-    await this.session.release();
+    await this.session.dispose();
   }
 
   private check(): void {

@@ -1,6 +1,7 @@
 /** @file The only door to ONNX Runtime: models opened from bytes or files, run on host tensors. */
 import { availableParallelism } from "node:os";
 import * as ort from "onnxruntime-node";
+import { openDirectSession } from "./direct-session.js";
 import { DeviceError, SignatureError } from "./errors.js";
 
 // Since 1.29 the official builds report to their maker what is run, and keep an identifier of the machine in the home folder
@@ -73,6 +74,62 @@ export function hostArray<D extends DType>(dtype: D, count: number): ArrayOf<D> 
 export const ortTensor = (dtype: DType, data: HostTensor["data"], shape: readonly number[]): ort.Tensor =>
   new ort.Tensor(dtype, data as never, [...shape]);
 
+// Moments of a young optimizer are denormal by the million, and those cost a hundred times as much.
+const CONFIG = { set_denormal_as_zero: "1" };
+
+const threadsOf = ({ threads }: SessionOptions): number =>
+  threads !== undefined && threads > 0 ? threads : availableParallelism();
+
+/** A session whose results have a place in host memory before it runs. */
+export interface HostSession {
+  readonly inputNames: readonly string[];
+  /** Read `feeds`, write into the arrays of `results`. @throws {DeviceError} one line, beginning with `name`. */
+  run(feeds: HostTensors, results: HostTensors, name: string): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Open a session on host memory: directly on the cpu where that works, else through the binding. @throws {DeviceError} as below. */
+export async function openHostSession(
+  model: Uint8Array,
+  device: "cpu" | "cuda",
+  options: Pick<SessionOptions, "threads"> = {},
+): Promise<HostSession> {
+  let direct: Awaited<ReturnType<typeof openDirectSession>>;
+  try {
+    direct = device === "cpu" ? await openDirectSession(model, threadsOf(options), CONFIG) : undefined;
+  } catch (cause) {
+    throw cannotOpen(model, device, cause);
+  }
+  if (direct !== undefined) {
+    return {
+      inputNames: direct.inputNames,
+      async run(feeds, results, name) {
+        try {
+          direct.run(feeds, results);
+        } catch (cause) {
+          throw cannotRun(name, cause);
+        }
+      },
+      dispose: async () => direct.dispose(),
+    };
+  }
+  const session = await openSession(model, { ...options, device });
+  const tensors = (values: HostTensors): Record<string, ort.Tensor> =>
+    Object.fromEntries(
+      Object.entries(values).map(([key, { data, shape }]) => [key, ortTensor(dtypeOfArray(data), data, shape)]),
+    );
+  return {
+    inputNames: session.inputNames,
+    async run(feeds, results, name) {
+      await runSession(session, tensors(feeds), tensors(results), name);
+    },
+    dispose: () => session.release(),
+  };
+}
+
+const dtypeOfArray = (data: HostTensor["data"]): DType =>
+  data instanceof Float32Array ? "float32" : data instanceof Int32Array ? "int32" : "bool";
+
 /** Open an ONNX Runtime session. @throws {DeviceError} what ONNX Runtime says about the model or the device, in one line. */
 export async function openSession(
   model: string | Uint8Array,
@@ -85,12 +142,11 @@ export async function openSession(
     executionMode: "sequential",
     // One block planned for all activations cannot reuse what the first run left in the arena: a third more memory, no faster.
     enableMemPattern: false,
-    intraOpNumThreads: options.threads !== undefined && options.threads > 0 ? options.threads : availableParallelism(),
+    intraOpNumThreads: threadsOf(options),
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    // Moments of a young optimizer are denormal by the million, and those cost a hundred times as much.
     extra: {
-      session: { set_denormal_as_zero: "1", ...(options.isAllOnDevice ? { disable_cpu_ep_fallback: "1" } : {}) },
+      session: { ...CONFIG, ...(options.isAllOnDevice ? { disable_cpu_ep_fallback: "1" } : {}) },
     },
     ...(options.keepOnDevice === undefined || options.keepOnDevice.length === 0
       ? {}
@@ -103,12 +159,19 @@ export async function openSession(
       ? await ort.InferenceSession.create(model, sessionOptions)
       : await ort.InferenceSession.create(model, sessionOptions);
   } catch (cause) {
-    const what = typeof model === "string" ? model : "the compiled graph";
-    const hint = DEVICE_HINT[device];
-    const said = `ONNX Runtime cannot open ${what}${device === "cpu" ? "" : ` on ${device}`}: ${oneLine(cause)}`;
-    throw new DeviceError(hint === undefined ? said : `${said} — ${hint}`, cause);
+    throw cannotOpen(model, device, cause);
   }
 }
+
+function cannotOpen(model: string | Uint8Array, device: NativeDevice, cause: unknown): DeviceError {
+  const what = typeof model === "string" ? model : "the compiled graph";
+  const hint = DEVICE_HINT[device];
+  const said = `ONNX Runtime cannot open ${what}${device === "cpu" ? "" : ` on ${device}`}: ${oneLine(cause)}`;
+  return new DeviceError(hint === undefined ? said : `${said} — ${hint}`, cause);
+}
+
+const cannotRun = (name: string, cause: unknown): DeviceError =>
+  new DeviceError(`${name}: ONNX Runtime failed: ${oneLine(cause)}`, cause);
 
 /** Run a session; errors become one line. */
 export async function runSession(
@@ -120,7 +183,7 @@ export async function runSession(
   try {
     return await session.run(feeds, fetches);
   } catch (cause) {
-    throw new DeviceError(`${name}: ONNX Runtime failed: ${oneLine(cause)}`, cause);
+    throw cannotRun(name, cause);
   }
 }
 
