@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { builtFile } from "../../data/built-file.js";
 import { surveyEncoders } from "../../features/encoders/survey-encoders.js";
 import type { Device } from "../compile/compile.js";
+import { whyNotDirect } from "../compile/direct-session.js";
 import { machineFacts, readVersions } from "../run/machine.js";
 
 /** One thing that was looked at. */
@@ -36,6 +37,7 @@ export async function examine(cwd: string): Promise<Finding[]> {
     memory(),
     await disk(cwd),
     libraries(),
+    await directCalls(),
     ...(await devices()),
     await pictures(),
     encoders(),
@@ -73,6 +75,13 @@ async function disk(cwd: string): Promise<Finding> {
 function libraries(): Finding {
   const versions = Object.entries(readVersions()).filter(([name]) => name !== "node");
   return { what: "libraries", state: "ok", says: versions.map(([name, version]) => `${name} ${version}`).join(", ") };
+}
+
+async function directCalls(): Promise<Finding> {
+  const why = await whyNotDirect();
+  const what = "training on cpu";
+  if (why === undefined) return { what, state: "ok", says: "ONNX Runtime is called directly, results are not copied" };
+  return { what, state: "note", says: `through ONNX Runtime's Node binding, which copies all results: ${why}` };
 }
 
 /** What a device needs that a fresh install does not bring; the cpu needs nothing. */
