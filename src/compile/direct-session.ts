@@ -110,7 +110,7 @@ async function load(): Promise<Runtime> {
   const call = Object.fromEntries(
     Object.entries(FUNCTIONS).map(([key, [index, result, ...parameters]]) => {
       const proto: TypeObject = koffi.proto(typeOf(result), parameters.map(typeOf));
-      return [key, koffi.decode(table[index], koffi.pointer(proto)) as Call];
+      return [key, koffi.decode(table[index], proto) as Call];
     }),
   ) as Runtime["call"];
   const made = (create: Call, ...values: unknown[]): Pointer => pointerFrom(call, create, ...values);
