@@ -137,12 +137,14 @@ describe("architecture", () => {
   test("packages that are imported are declared, and rooms with few keep to them", () => {
     const declared = JSON.parse(readFileSync(path.join(ROOT, "package.json"), "utf8")) as {
       dependencies: Record<string, string>;
+      optionalDependencies: Record<string, string>;
     };
+    const names = { ...declared.dependencies, ...declared.optionalDependencies };
     const wrong = IMPORTS.filter(({ from, to, isPackage }) => {
       if (!isPackage) return false;
       const few = PACKAGES[roomOf(from) ?? ""];
       if (few !== undefined && !few.includes(to)) return true;
-      return !to.startsWith("node:") && !builtinModules.includes(to) && declared.dependencies[to] === undefined;
+      return !to.startsWith("node:") && !builtinModules.includes(to) && names[to] === undefined;
     });
     expect(wrong.map(show)).toEqual([]);
   });
