@@ -5,8 +5,8 @@
  * training step of a SiT-B/2. Here nothing is copied. The library is the one that the binding has loaded, so there is one
  * runtime in the process. Numbers of functions: their order in `OrtApi` of onnxruntime_c_api.h, which only ever grows.
  *
- * Runs are synchronous, as the binding's are: ONNX Runtime counts the calling thread as one of its own, and has numbers below the
- * smallest normal one as zero on its own threads and on that which opened the first session, but on no other.
+ * Runs are synchronous, as the binding's are. (An asynchronous call would use a thread on which the setting for numbers below the
+ * smallest normal one may not hold; not tried.)
  */
 import { createRequire } from "node:module";
 import path from "node:path";
@@ -143,7 +143,7 @@ function pointerFrom(call: Runtime["call"], create: Call, ...values: unknown[]):
  * Open a model that is in memory.
  *
  * @param threads of one operator.
- * @param config  session configuration entries.
+ * @param config  configuration entries, without `session.` before their names.
  * @returns undefined where the library cannot be called directly.
  * @throws  {Error} what ONNX Runtime says about the model.
  */
@@ -167,7 +167,7 @@ export async function openDirectSession(
     done(call.setOptimization(options, ALL_OPTIMIZATIONS));
     done(call.setThreads(options, threads));
     done(call.setInterOpThreads(options, 1));
-    for (const [key, value] of Object.entries(config)) done(call.setConfig(options, key, value));
+    for (const [key, value] of Object.entries(config)) done(call.setConfig(options, `session.${key}`, value));
     session = made(call.createSession, env, model, model.byteLength, options);
   } finally {
     call.releaseOptions(options);
