@@ -54,7 +54,7 @@ export function experiment(name: string, seed: number, arms: typeof ARMS = ARMS,
   return {
     name,
     seed,
-    data: { source: "photos", count: 1000, sizePx: 32, flips: true, skipBad: false, variants: null },
+    data: { source: "photos", count: 1000, sizePx: 32, flips: true, seed: null, skipBad: false, variants: null },
     model: { type: "sit", size: "custom", width: 128, depth: 6, heads: 4, patch: 4, mlpRatio: 4, space: "pixel" },
     align: { depth: 3, projectorWidth: 512, cacheDtype: "F16", device: "cpu" },
     latents: null,
