@@ -95,6 +95,7 @@ export async function whyNotDirect(): Promise<string | undefined> {
 }
 
 async function load(): Promise<Runtime> {
+  process.env["ORT_DISABLE_TELEMETRY"] = "1"; // as in session.ts, which need not have been loaded: `descry doctor`
   const { default: koffi } = await import("koffi");
   const name = LIBRARY[process.platform];
   if (name === undefined) throw new Error(`no name is known for ONNX Runtime's library on ${process.platform}`);
