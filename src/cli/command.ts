@@ -61,6 +61,29 @@ export function wholeOption(args: Arguments, name: string, min: number): number 
   return value;
 }
 
+/**
+ * A number, or undefined.
+ *
+ * @param wanted for the message. @param fits further conditions.
+ * @throws {UsageError} anything else.
+ */
+export function numberOption(
+  args: Arguments,
+  name: string,
+  wanted = "a number",
+  fits: (value: number) => boolean = () => true,
+): number | undefined {
+  const text = textOption(args, name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && fits(value)) return value;
+  throw new UsageError(`--${name}: wanted ${wanted}, got ${JSON.stringify(text)}`);
+}
+
+/** A number from 0 to 1, or undefined. @throws {UsageError} anything else. */
+export const shareOption = (args: Arguments, name: string): number | undefined =>
+  numberOption(args, name, "a number between 0 and 1", (value) => value >= 0 && value <= 1);
+
 /** A switch: false when absent. */
 export function flag(args: Arguments, name: string): boolean {
   return args[name] === true;

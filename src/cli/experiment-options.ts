@@ -151,3 +151,15 @@ export function showPath(file: string, { cwd }: CliContext): string {
 export function printResult(args: Arguments, { stdout }: CliContext, result: unknown, text: string): void {
   stdout.write(flag(args, "json") ? `${JSON.stringify(result, null, 2)}\n` : text === "" ? "" : `${text}\n`);
 }
+
+/** Print what was found, and where its files are. */
+export function printWritten(
+  args: Arguments,
+  context: CliContext,
+  result: object,
+  text: string,
+  files: readonly string[],
+): void {
+  const shown = files.map((file) => showPath(file, context)).join(" ");
+  printResult(args, context, { ...result, files }, `${text}\n\nwritten: ${shown}`);
+}

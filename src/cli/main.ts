@@ -24,12 +24,9 @@ const GLOBAL_OPTIONS = ["help", "version"];
  */
 export async function main(argv: readonly string[], context: CliContext): Promise<number> {
   try {
-    return await dispatch(argv, context);
+    return await dispatch(argv, context).finally(stopProgress);
   } catch (error) {
-    stopProgress();
     return reportError(unexpectedFileError(error), context);
-  } finally {
-    stopProgress();
   }
 }
 

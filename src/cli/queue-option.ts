@@ -1,4 +1,5 @@
 import { UsageError } from "../../data/errors.js";
+import type { PlannedJobs } from "../queue/submit-jobs.js";
 import type { BareFeatures, JobStep } from "../run/plan.js";
 import type { ProgressSink } from "../run/progress.js";
 import type { Run } from "../run/run-folder.js";
@@ -18,49 +19,51 @@ export interface QueuedRun {
  * @returns false without `--queue`: nothing was done.
  * @throws {UsageError} `--parts` without it. @throws {DescryError} tags `QueueError`, `JobError`; see `submitJobs`.
  */
-export async function runByWorkers(
+export function runByWorkers(
   runs: readonly QueuedRun[],
   steps: readonly JobStep[],
   args: Arguments,
-  { env, signal }: CliContext,
+  context: CliContext,
   progress: ProgressSink,
 ): Promise<boolean> {
-  const given = queueAsked(args);
-  if (given === undefined) return false;
-  const { parseQueueAddress } = await import("../queue/queue-address.js");
-  const { submitJobs } = await import("../queue/submit-jobs.js");
-  const { planJobs } = await import("../run/plan.js");
-  const { areFeaturesCached } = await import("../run/steps/features.js");
-  const parts = wholeOption(args, "parts", 1) ?? DEFAULT_PARTS;
-  const address = parseQueueAddress(given, env);
-  const plans = [];
-  for (const { run, words } of runs) {
-    const jobs = planJobs(run, { steps, parts: (await areFeaturesCached(run)) ? 1 : parts });
-    plans.push({ jobs, words });
-  }
-  await submitJobs(plans, { address, progress, signal });
-  return true;
+  return submit(args, context, progress, async (parts) => {
+    const { planJobs } = await import("../run/plan.js");
+    const { areFeaturesCached } = await import("../run/steps/features.js");
+    const plans = [];
+    for (const { run, words } of runs) {
+      const jobs = planJobs(run, { steps, parts: (await areFeaturesCached(run)) ? 1 : parts });
+      plans.push({ jobs, words });
+    }
+    return plans;
+  });
 }
 
-/**
- * Where `--queue` is given, have workers cache features without an experiment, and wait until they have.
- *
- * @returns false without `--queue`: nothing was done.
- * @throws as {@link runByWorkers}.
- */
-export async function cacheByWorkers(
+/** The same for features without an experiment. */
+export function cacheByWorkers(
   features: BareFeatures,
+  args: Arguments,
+  context: CliContext,
+  progress: ProgressSink,
+): Promise<boolean> {
+  return submit(args, context, progress, async (parts) => {
+    const { planBareJobs } = await import("../run/plan.js");
+    return [{ jobs: planBareJobs(features, parts), words: "" }];
+  });
+}
+
+async function submit(
   args: Arguments,
   { env, signal }: CliContext,
   progress: ProgressSink,
+  plan: (parts: number) => Promise<readonly PlannedJobs[]>,
 ): Promise<boolean> {
   const given = queueAsked(args);
   if (given === undefined) return false;
   const { parseQueueAddress } = await import("../queue/queue-address.js");
   const { submitJobs } = await import("../queue/submit-jobs.js");
-  const { planBareJobs } = await import("../run/plan.js");
-  const jobs = planBareJobs(features, wholeOption(args, "parts", 1) ?? DEFAULT_PARTS);
-  await submitJobs([{ jobs, words: "" }], { address: parseQueueAddress(given, env), progress, signal });
+  const parts = wholeOption(args, "parts", 1) ?? DEFAULT_PARTS;
+  const address = parseQueueAddress(given, env);
+  await submitJobs(await plan(parts), { address, progress, signal });
   return true;
 }
 
@@ -78,5 +81,13 @@ export function refuseWithQueue(args: Arguments, option: string, isGiven: boolea
   if (!isGiven || args["queue"] === undefined) return;
   throw new UsageError(`${option} and --queue at once: jobs of a queue continue what is there`, {
     hint: "remove the run's folder to start over",
+  });
+}
+
+/** @throws {UsageError} `--queue` with `--shard`: a queue divides the features itself. */
+export function refuseShardWithQueue(args: Arguments): void {
+  if (args["shard"] === undefined || args["queue"] === undefined) return;
+  throw new UsageError("--shard and --queue at once: the jobs of a queue are parts already", {
+    hint: "--parts says how many",
   });
 }

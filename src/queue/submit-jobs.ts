@@ -17,6 +17,12 @@ import { tellOutages } from "./tell-outages.js";
 /** Between two looks at whether the jobs are still there: events can be missed, and a Redis can forget. */
 const LOOK_MS = 10_000;
 
+/** The jobs of a run, and a few words that tell it from the others (empty: not needed). */
+export interface PlannedJobs {
+  readonly jobs: readonly Job[];
+  readonly words: string;
+}
+
 export interface SubmitOptions {
   readonly address: QueueAddress;
   readonly progress: ProgressSink;
@@ -26,13 +32,12 @@ export interface SubmitOptions {
 /**
  * Have workers do jobs.
  *
- * @param plans the jobs of each run, with a few words that tell the run from the others (empty: not needed). All runs have the
- *   same working folder.
+ * @param plans one for each run; all runs have the same working folder.
  * @throws {DescryError} tag `QueueError`: no Redis. Tag `JobError`: jobs have failed; all others that could be done are done.
  * @throws {Interrupted} the signal; the jobs stay in the queue.
  */
 export async function submitJobs(
-  plans: readonly { readonly jobs: readonly Job[]; readonly words: string }[],
+  plans: readonly PlannedJobs[],
   { address, progress, signal }: SubmitOptions,
 ): Promise<void> {
   const queueName = await queueNameOf(sharedFolderOf(plans[0]!.jobs[0]!.of));
@@ -128,7 +133,7 @@ class Board {
   private readonly labelWidth: number;
 
   constructor(
-    plans: readonly { readonly jobs: readonly Job[]; readonly words: string }[],
+    plans: readonly PlannedJobs[],
     private readonly progress: ProgressSink,
   ) {
     for (const { jobs, words } of plans) for (const job of jobs) this.jobs.set(job.id, { job, words });

@@ -51,6 +51,10 @@ export interface ArmFiles {
   readonly evaluation: string;
 }
 
+/** Where the run of an experiment is. */
+export const runFolderOf = ({ experiment, hash }: ResolvedExperiment, runsFolder: string): string =>
+  path.join(runsFolder, `${experiment.name}-${hash}`);
+
 /**
  * Make the folder of a resolved experiment, or open it when it is there.
  *
@@ -59,7 +63,7 @@ export interface ArmFiles {
  * @throws {CacheError} the folder holds another experiment or a damaged record.
  */
 export async function createRun(resolved: ResolvedExperiment, runsFolder: string, cwd: string): Promise<Run> {
-  const folder = path.join(runsFolder, `${resolved.experiment.name}-${resolved.hash}`);
+  const folder = runFolderOf(resolved, runsFolder);
   if (existsSync(path.join(folder, "experiment.json"))) {
     const run = await openRun(folder, cwd);
     // What changes no result (threads, how often to log) follows the file of today.

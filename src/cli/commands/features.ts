@@ -13,7 +13,7 @@ import {
   showPath,
 } from "../experiment-options.js";
 import { openProgress } from "../progress.js";
-import { cacheByWorkers, refuseWithQueue } from "../queue-option.js";
+import { cacheByWorkers, refuseShardWithQueue, refuseWithQueue } from "../queue-option.js";
 import { runStep } from "../step-command.js";
 
 const BARE_OPTIONS = ["target", "grid", "count", "flips", "dtype", "cache"] as const;
@@ -64,18 +64,17 @@ export const featuresCommand: Command = {
   ],
   async run(args, context) {
     const part = partOption(args);
+    refuseShardWithQueue(args);
     if (args.run !== undefined) {
       const bare = BARE_OPTIONS.find((name) => args[name] !== undefined);
       if (bare !== undefined)
         throw new UsageError(`--${bare} is for features without an experiment; the experiment sets it`);
       refuseWithQueue(args, "--again", flag(args, "again"));
-      refuseWithQueue(args, "--shard", part !== undefined);
       return runStep("features", args, context, {
         again: flag(args, "again"),
         ...(part === undefined ? {} : { part }),
       });
     }
-    refuseWithQueue(args, "--shard", part !== undefined);
     const data = textOption(args, "data");
     const target = textOption(args, "target");
     if (data === undefined || target === undefined) {

@@ -3,16 +3,10 @@ import { UsageError } from "../../../data/errors.js";
 import { SOURCE_FORMS } from "../../../data/source-forms.js";
 import type { ProbeData } from "../../probe/open-probe-data.js";
 import type { ProgressSink } from "../../run/progress.js";
-import { type Arguments, type Command, flag, textOption, wholeOption } from "../command.js";
+import { type Arguments, type Command, flag, numberOption, textOption, wholeOption } from "../command.js";
 import type { CliContext } from "../context.js";
-import {
-  DEVICE_OPTION,
-  deviceOption,
-  OUTPUT_OPTIONS,
-  openTarget,
-  printResult,
-  showPath,
-} from "../experiment-options.js";
+import { DEVICE_OPTION, deviceOption, OUTPUT_OPTIONS, openTarget, printWritten } from "../experiment-options.js";
+import { interruptible } from "../interruptible.js";
 import { openProgress } from "../progress.js";
 
 const BARE_OPTIONS = ["data", "targets", "grid", "count", "cls", "skip-bad", "cache"] as const;
@@ -61,19 +55,19 @@ export const probeCommand: Command = {
     ],
   ],
   async run(args, context) {
-    const { Interrupted } = await import("../../run/task-process.js");
     const { formatDuration } = await import("../../run/format.js");
     const { fitsOf, probeTargets } = await import("../../probe/probe-targets.js");
     const { formatProbeTable } = await import("../../probe/probe-table.js");
     const { writeProbe } = await import("../../probe/write-probe.js");
-    const share = validationShare(textOption(args, "validation"));
+    const share =
+      numberOption(args, "validation", "a number between 0 and 1", (value) => value > 0 && value < 1) ?? DEFAULT_SHARE;
     const seed = wholeOption(args, "seed", 0) ?? 0;
     const out = path.resolve(context.cwd, textOption(args, "out") ?? "probe");
     const progress = openProgress(context, flag(args, "quiet"));
     const { images, targets } = await openData(args, context, seed, progress);
     const began = performance.now();
     const task = progress.task("probe", fitsOf(targets), "fits");
-    try {
+    return interruptible(context, async () => {
       const record = await probeTargets(images, targets, {
         share,
         seed,
@@ -84,13 +78,9 @@ export const probeCommand: Command = {
       const time = formatDuration((performance.now() - began) / 1000);
       task.finish(`${targets.length} targets, ${record.images} images, ${time}`);
       const files = await writeProbe(record, out);
-      const shown = files.map((file) => showPath(file, context)).join(" ");
-      printResult(args, context, { ...record, files }, `${formatProbeTable(record)}\n\nwritten: ${shown}`);
+      printWritten(args, context, record, formatProbeTable(record), files);
       return 0;
-    } catch (error) {
-      if (context.signal?.aborted === true) throw new Interrupted();
-      throw error;
-    }
+    });
   },
 };
 
@@ -130,13 +120,4 @@ async function openData(
     },
     progress,
   );
-}
-
-function validationShare(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_SHARE;
-  const value = Number(text);
-  if (text.trim() === "" || !(value > 0 && value < 1)) {
-    throw new UsageError(`--validation: wanted a number between 0 and 1, got ${JSON.stringify(text)}`);
-  }
-  return value;
 }

@@ -1,8 +1,9 @@
 import path from "node:path";
 import { UsageError } from "../../../data/errors.js";
 import { SOURCE_FORMS } from "../../../data/source-forms.js";
-import { type Command, flag, textOption, wholeOption } from "../command.js";
-import { DEVICE_OPTION, deviceOption, OUTPUT_OPTIONS, printResult, showPath } from "../experiment-options.js";
+import { type Command, flag, shareOption, textOption, wholeOption } from "../command.js";
+import { DEVICE_OPTION, deviceOption, OUTPUT_OPTIONS, printWritten } from "../experiment-options.js";
+import { interruptible } from "../interruptible.js";
 import { openProgress } from "../progress.js";
 
 const METRICS = { lds: "lds", "lds-paper": "ldsPaper", cds: "cds", srss: "srss", rmsc: "rmsc" } as const;
@@ -67,7 +68,7 @@ export const rankCommand: Command = {
     for (const target of targets) parseTarget(target); // a misspelt one is told before the images are looked at
     const grid = wholeOption(args, "grid", 2) ?? 16;
     const count = wholeOption(args, "count", 2);
-    const alpha = shareOption(textOption(args, "alpha")) ?? DEFAULT_ALPHA;
+    const alpha = shareOption(args, "alpha") ?? DEFAULT_ALPHA;
     const by = METRICS[(textOption(args, "by") ?? "lds") as keyof typeof METRICS];
     const seed = wholeOption(args, "seed", 0) ?? 0;
     const out = path.resolve(context.cwd, textOption(args, "out") ?? "rank");
@@ -78,7 +79,6 @@ export const rankCommand: Command = {
     const { formatRankingTable } = await import("../../rank/ranking-table.js");
     const { writeRanking } = await import("../../rank/write-ranking.js");
     const { openMasks } = await import("../../rank/open-masks.js");
-    const { Interrupted } = await import("../../run/task-process.js");
     const { formatDuration } = await import("../../run/format.js");
     const { downloadProgress } = await import("../../run/download-progress.js");
     const device = deviceOption(args);
@@ -89,7 +89,7 @@ export const rankCommand: Command = {
       seed,
       skipBad: flag(args, "skip-bad"),
     });
-    try {
+    return interruptible(context, async () => {
       const { skipped } = source;
       if (skipped.length > 0) progress.line(`left out ${skipped.length} undecodable image(s): ${skipped.join(", ")}`);
       const task = progress.task("rank", source.length * targets.length, "images");
@@ -110,23 +110,8 @@ export const rankCommand: Command = {
         `${targets.length} targets, ${source.length} images, ${formatDuration((performance.now() - began) / 1000)}`,
       );
       const files = await writeRanking(ranking, out);
-      const shown = files.map((file) => showPath(file, context)).join(" ");
-      printResult(args, context, { ...ranking, files }, `${formatRankingTable(ranking)}\n\nwritten: ${shown}`);
+      printWritten(args, context, ranking, formatRankingTable(ranking), files);
       return 0;
-    } catch (error) {
-      if (context.signal?.aborted === true) throw new Interrupted();
-      throw error;
-    } finally {
-      await source.close();
-    }
+    }).finally(() => source.close());
   },
 };
-
-function shareOption(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
-    throw new UsageError(`--alpha: wanted a number between 0 and 1, got ${JSON.stringify(text)}`);
-  }
-  return value;
-}

@@ -1,3 +1,4 @@
+import path from "node:path";
 import { UsageError } from "../../../data/errors.js";
 import { INCEPTION, NETWORKS, parseNetworkName } from "../../evaluate/network-name.js";
 import { type Command, flag, textOption, wholeOption } from "../command.js";
@@ -37,7 +38,6 @@ export const referenceCommand: Command = {
     ["$0 run my.yaml --reference imagenet256.npz --set evaluate.network=inception-adm", "an experiment that uses it"],
   ],
   async run(args, context) {
-    const path = await import("node:path");
     const { runTask } = await import("../../run/task-process.js");
     const [data, out] = [textOption(args, "data"), textOption(args, "out")];
     if (data === undefined || out === undefined) {

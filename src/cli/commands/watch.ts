@@ -4,7 +4,7 @@ import { UsageError } from "../../../data/errors.js";
 import type { Run } from "../../run/run-folder.js";
 import { type Arguments, type Command, listOption, wholeOption } from "../command.js";
 import type { CliContext } from "../context.js";
-import { EXPERIMENT_OPTIONS, openTarget, readExperiment, runsFolder } from "../experiment-options.js";
+import { openTarget, RUN_OPTIONS, readExperiment, runsFolder } from "../experiment-options.js";
 
 /** `descry watch RUN…`: the report of a run that is under way, in a browser, following it. */
 export const watchCommand: Command = {
@@ -14,8 +14,7 @@ export const watchCommand: Command = {
   positionals: { run: { type: "string", describe: "run folder, or the experiment file of a run that has begun" } },
   options: {
     port: { type: "string", requiresArg: true, describe: "port on 127.0.0.1 (default: one that is free)" },
-    ...EXPERIMENT_OPTIONS,
-    runs: { type: "string", requiresArg: true, describe: "folder of all runs (default: runs)" },
+    ...RUN_OPTIONS,
   },
   examples: [
     ["$0 watch runs/my-1a2b3c4d", "then open the address that it prints; Ctrl-C ends it, and never the run"],
@@ -41,7 +40,6 @@ export const watchCommand: Command = {
 async function findRun(name: string, args: Arguments, context: CliContext): Promise<Run> {
   const full = path.resolve(context.cwd, name);
   if (existsSync(full) && statSync(full).isDirectory()) return openTarget(name, args, context);
-  const { openRun } = await import("../../run/run-folder.js");
-  const { experiment, hash } = await readExperiment(name, args, context);
-  return openRun(path.join(runsFolder(args, context), `${experiment.name}-${hash}`), context.cwd);
+  const { openRun, runFolderOf } = await import("../../run/run-folder.js");
+  return openRun(runFolderOf(await readExperiment(name, args, context), runsFolder(args, context)), context.cwd);
 }

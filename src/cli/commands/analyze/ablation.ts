@@ -1,6 +1,6 @@
 import { type Command, listOption, textOption } from "../../command.js";
-import { ARM_OPTION } from "../../experiment-options.js";
-import { ANALYSIS_OPTIONS, outFolder, printAnalysis, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
+import { ARM_OPTION, printWritten } from "../../experiment-options.js";
+import { ANALYSIS_OPTIONS, outFolder, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
 
 /** `descry analyze ablation`: convolution × normalization. */
 export const ablationCommand: Command = {
@@ -47,7 +47,7 @@ export const ablationCommand: Command = {
       },
       {},
     );
-    printAnalysis(args, context, analysis, tables.formatAblation(analysis), files);
+    printWritten(args, context, analysis, tables.formatAblation(analysis), files);
     return 0;
   },
 };

@@ -1,10 +1,10 @@
-import { UsageError } from "../../../../data/errors.js";
 import type { CknnaVariant, ToldLabels } from "../../../probe/alignment-record.js";
 import type { TaskProgress } from "../../../run/progress.js";
-import { type Command, flag, listOption, positional, textOption, wholeOption } from "../../command.js";
-import { ARM_OPTION, OUTPUT_OPTIONS, openTarget } from "../../experiment-options.js";
+import { type Command, flag, listOption, positional, shareOption, textOption, wholeOption } from "../../command.js";
+import { ARM_OPTION, OUTPUT_OPTIONS, openTarget, printWritten } from "../../experiment-options.js";
+import { interruptible } from "../../interruptible.js";
 import { openProgress } from "../../progress.js";
-import { ANALYSIS_OPTIONS, outFolder, printAnalysis } from "./shared.js";
+import { ANALYSIS_OPTIONS, outFolder } from "./shared.js";
 
 const [DEFAULT_IMAGES, DEFAULT_TIME, DEFAULT_NEIGHBOURS] = [500, 0.5, 10];
 
@@ -44,7 +44,6 @@ export const alignmentCommand: Command = {
     ["$0 analyze alignment runs/NAME --arm control --arm sift-irepa --time 0.2 --images 2000", "two arms, less noise"],
   ],
   async run(args, context) {
-    const { Interrupted } = await import("../../../run/task-process.js");
     const { formatDuration } = await import("../../../run/format.js");
     const { layerAlignment } = await import("../../../probe/layer-alignment.js");
     const { formatAlignmentTable } = await import("../../../probe/alignment-table.js");
@@ -54,7 +53,7 @@ export const alignmentCommand: Command = {
     const out = outFolder(args, context);
     const options = {
       images: wholeOption(args, "images", 4) ?? DEFAULT_IMAGES,
-      time: noiseTime(textOption(args, "time")),
+      time: shareOption(args, "time") ?? DEFAULT_TIME,
       neighbours: wholeOption(args, "neighbours", 2) ?? DEFAULT_NEIGHBOURS,
       labels: (textOption(args, "labels") ?? "null") as ToldLabels,
       seed: wholeOption(args, "seed", 0) ?? 0,
@@ -63,7 +62,7 @@ export const alignmentCommand: Command = {
     const began = performance.now();
     const progress = openProgress(context, flag(args, "quiet"));
     let task: TaskProgress | undefined;
-    try {
+    return interruptible(context, async () => {
       const record = await layerAlignment(run, {
         ...options,
         ...(arms.length === 0 ? {} : { arms }),
@@ -76,20 +75,8 @@ export const alignmentCommand: Command = {
       const time = formatDuration((performance.now() - began) / 1000);
       task?.finish(`${record.arms.length} arms, ${record.images} images, ${time}`);
       const files = await writeAlignment(record, by, out);
-      printAnalysis(args, context, record, formatAlignmentTable(record, by), files);
+      printWritten(args, context, record, formatAlignmentTable(record, by), files);
       return 0;
-    } catch (error) {
-      if (context.signal?.aborted === true) throw new Interrupted();
-      throw error;
-    }
+    });
   },
 };
-
-function noiseTime(text: string | undefined): number {
-  if (text === undefined) return DEFAULT_TIME;
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
-    throw new UsageError(`--time: wanted a number between 0 and 1, got ${JSON.stringify(text)}`);
-  }
-  return value;
-}

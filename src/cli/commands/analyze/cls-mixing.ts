@@ -1,7 +1,8 @@
 import { UsageError } from "../../../../data/errors.js";
 import { type Command, wholeOption } from "../../command.js";
+import { printWritten } from "../../experiment-options.js";
 import { COUNT_OPTION, countOption, pointsOf } from "./points-of-runs.js";
-import { ANALYSIS_OPTIONS, outFolder, printAnalysis, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
+import { ANALYSIS_OPTIONS, outFolder, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
 
 /** `descry analyze cls-mixing`: what the class token in every token does. */
 export const clsMixingCommand: Command = {
@@ -48,7 +49,7 @@ export const clsMixingCommand: Command = {
       { "cls-mixing.csv": clsMixingCsv(analysis), "cls-mixing.json": `${JSON.stringify(analysis, null, 2)}\n` },
       { "cls-mixing": await standAloneSvg(clsMixingChart(analysis)) },
     );
-    printAnalysis(args, context, analysis, formatClsMixing(analysis), files);
+    printWritten(args, context, analysis, formatClsMixing(analysis), files);
     return 0;
   },
 };

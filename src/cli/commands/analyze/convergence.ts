@@ -1,6 +1,6 @@
-import { UsageError } from "../../../../data/errors.js";
-import { type Command, textOption } from "../../command.js";
-import { ANALYSIS_OPTIONS, outFolder, printAnalysis, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
+import { type Command, numberOption, textOption } from "../../command.js";
+import { printWritten } from "../../experiment-options.js";
+import { ANALYSIS_OPTIONS, outFolder, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
 
 const { evaluation: _, ...OPTIONS } = ANALYSIS_OPTIONS;
 
@@ -27,7 +27,7 @@ export const convergenceCommand: Command = {
   ],
   async run(args, context) {
     const metric = textOption(args, "metric");
-    const to = numberOption(textOption(args, "to"));
+    const to = numberOption(args, "to");
     const { analyzeConvergence } = await import("../../../analyze/convergence.js");
     const { convergenceChart } = await import("../../../analyze/convergence-chart.js");
     const { curvesCsv, formatConvergence, speedUpCsv } = await import("../../../analyze/convergence-table.js");
@@ -46,14 +46,7 @@ export const convergenceCommand: Command = {
       },
       { convergence: await standAloneSvg(convergenceChart(analysis)) },
     );
-    printAnalysis(args, context, analysis, formatConvergence(analysis), files);
+    printWritten(args, context, analysis, formatConvergence(analysis), files);
     return 0;
   },
 };
-
-function numberOption(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value)) return value;
-  throw new UsageError(`--to: wanted a number, got ${JSON.stringify(text)}`);
-}

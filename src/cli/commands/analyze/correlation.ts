@@ -3,8 +3,9 @@ import { UsageError } from "../../../../data/errors.js";
 import type { Points } from "../../../analyze/target-points.js";
 import { type Arguments, type Command, listOption, textOption, wholeOption } from "../../command.js";
 import type { CliContext } from "../../context.js";
+import { printWritten } from "../../experiment-options.js";
 import { COUNT_OPTION, countOption, pointsOf } from "./points-of-runs.js";
-import { ANALYSIS_OPTIONS, outFolder, printAnalysis, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
+import { ANALYSIS_OPTIONS, outFolder, RUNS_POSITIONAL, readNamedRuns } from "./shared.js";
 
 /** `descry analyze correlation`: does the structure of targets predict what is generated with them? */
 export const correlationCommand: Command = {
@@ -50,7 +51,7 @@ export const correlationCommand: Command = {
       },
       { correlation: await standAloneSvg(correlationChart(analysis)) },
     );
-    printAnalysis(args, context, analysis, formatCorrelation(analysis), files);
+    printWritten(args, context, analysis, formatCorrelation(analysis), files);
     return 0;
   },
 };

@@ -3,6 +3,7 @@ import type { Points } from "../../../analyze/target-points.js";
 import type { RunRecord } from "../../../report/read-run.js";
 import { type Arguments, flag, textOption, wholeOption } from "../../command.js";
 import type { CliContext } from "../../context.js";
+import { interruptible } from "../../interruptible.js";
 import { openProgress } from "../../progress.js";
 
 const DEFAULT_COUNT = 500;
@@ -26,7 +27,6 @@ export async function pointsOf(
   const { TargetMeter } = await import("../../../analyze/measure-targets.js");
   const { pointsOfRuns } = await import("../../../analyze/target-points.js");
   const { readProbe } = await import("../../../analyze/read-probe.js");
-  const { Interrupted } = await import("../../../run/task-process.js");
   const against = textOption(args, "against");
   const probe = textOption(args, "probe");
   const progress = openProgress(context, flag(args, "quiet"));
@@ -43,15 +43,12 @@ export async function pointsOf(
     },
     ...(context.signal === undefined ? {} : { signal: context.signal }),
   });
-  try {
-    return await pointsOfRuns(runs, {
+  return interruptible(context, async () =>
+    pointsOfRuns(runs, {
       evaluation: textOption(args, "evaluation") ?? "evaluation",
       meter,
       ...(against === undefined ? {} : { against }),
       ...(probe === undefined ? {} : { probe: await readProbe(path.resolve(context.cwd, probe)) }),
-    });
-  } catch (error) {
-    if (context.signal?.aborted === true) throw new Interrupted();
-    throw error;
-  }
+    }),
+  );
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import type { RunRecord } from "../../../report/read-run.js";
 import { type Arguments, listOption, textOption } from "../../command.js";
 import type { CliContext } from "../../context.js";
-import { OUTPUT_OPTIONS, openTarget, printResult, showPath } from "../../experiment-options.js";
+import { OUTPUT_OPTIONS, openTarget } from "../../experiment-options.js";
 
 export const RUNS_POSITIONAL = {
   run: { type: "string", describe: "run folders, or experiment files with runs" },
@@ -32,16 +32,4 @@ export async function readNamedRuns(args: Arguments, context: CliContext): Promi
 /** `--out`, or `analysis` in the working folder; absolute. */
 export function outFolder(args: Arguments, { cwd }: CliContext): string {
   return path.resolve(cwd, textOption(args, "out") ?? "analysis");
-}
-
-/** Print what was found, and where its files are. */
-export function printAnalysis(
-  args: Arguments,
-  context: CliContext,
-  analysis: object,
-  text: string,
-  files: readonly string[],
-): void {
-  const shown = files.map((file) => showPath(file, context)).join(" ");
-  printResult(args, context, { ...analysis, files }, `${text}\n\nwritten: ${shown}`);
 }
