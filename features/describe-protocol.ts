@@ -1,4 +1,5 @@
 /** @file What a thread that describes images and the one that it works for tell each other. */
+import type { Thrown } from "../data/thrown.js";
 import type { FeatureComputerOptions } from "./descriptor.js";
 import type { FitSample } from "./fit-descriptor.js";
 import type { ProgramModel } from "./program-model.js";
@@ -23,15 +24,8 @@ export type WorkerRequest =
     }
   | undefined;
 
-/** An error as plain data. */
-export interface WorkerFailure {
-  readonly tag: string | undefined;
-  readonly message: string;
-  readonly stack: string | undefined;
-}
-
 /** From the worker: whether it is ready, then an answer to each request, in their order. */
 export type WorkerAnswer =
   | { readonly kind: "ready"; readonly notes: readonly (string | undefined)[] }
   | { readonly kind: "described" }
-  | { readonly kind: "failed"; readonly failure: WorkerFailure };
+  | ({ readonly kind: "failed" } & Thrown);

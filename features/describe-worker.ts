@@ -1,19 +1,13 @@
 /** @file The program of a thread that describes images (started by `describe-workers.ts`, never by hand). */
 import { parentPort, workerData } from "node:worker_threads";
-import { DescryError } from "../data/errors.js";
-import type { WorkerAnswer, WorkerFailure, WorkerRequest, WorkerSetup } from "./describe-protocol.js";
+import { packThrown } from "../data/thrown.js";
+import type { WorkerAnswer, WorkerRequest, WorkerSetup } from "./describe-protocol.js";
 import type { FeatureComputer } from "./descriptor.js";
 import { openProgramModel } from "./program-model.js";
 
 const { targets, computing, sample } = workerData as WorkerSetup;
 const port = parentPort!;
 const say = (answer: WorkerAnswer): void => port.postMessage(answer);
-
-const failureOf = (error: unknown): WorkerFailure => ({
-  tag: error instanceof DescryError ? error.tag : undefined,
-  message: error instanceof Error ? error.message : String(error),
-  stack: error instanceof Error ? error.stack : undefined,
-});
 
 async function openAll(): Promise<FeatureComputer[]> {
   const computers: FeatureComputer[] = [];
@@ -41,7 +35,7 @@ async function describe(computers: readonly FeatureComputer[], request: NonNulla
     for (const [i, computer] of computers.entries()) tokens[i]!.set(await computer.compute(images, count, rows));
     say({ kind: "described" });
   } catch (error) {
-    say({ kind: "failed", failure: failureOf(error) });
+    say({ kind: "failed", ...packThrown(error) });
   }
 }
 
@@ -58,6 +52,6 @@ try {
   });
   say({ kind: "ready", notes: computers.map(({ note }) => note) });
 } catch (error) {
-  say({ kind: "failed", failure: failureOf(error) });
+  say({ kind: "failed", ...packThrown(error) });
   port.close();
 }

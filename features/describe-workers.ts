@@ -6,7 +6,8 @@ import { once } from "node:events";
 import { SHARE_ENV, Worker } from "node:worker_threads";
 import { builtFile } from "../data/built-file.js";
 import { DescryError, ShapeError } from "../data/errors.js";
-import type { WorkerAnswer, WorkerFailure, WorkerRequest, WorkerSetup } from "./describe-protocol.js";
+import { unpackThrown } from "../data/thrown.js";
+import type { WorkerAnswer, WorkerRequest, WorkerSetup } from "./describe-protocol.js";
 import type { Describer, DescriberOptions } from "./describer.js";
 import type { Descriptor } from "./descriptor.js";
 import { pair } from "./pair.js";
@@ -163,10 +164,10 @@ class WorkerPool {
           worker.isReady = true;
           resolve(answer.notes);
         } else if (!worker.isReady) {
-          breakDown(errorOf((answer as Extract<WorkerAnswer, { kind: "failed" }>).failure));
+          breakDown(unpackThrown(answer as Extract<WorkerAnswer, { kind: "failed" }>));
         } else {
           const piece = worker.pieces.shift()!;
-          if (answer.kind === "failed") piece.reject(errorOf(answer.failure));
+          if (answer.kind === "failed") piece.reject(unpackThrown(answer));
           else piece.resolve();
         }
         this.handOut();
@@ -196,11 +197,4 @@ class WorkerPool {
     const lost = [...this.waiting.splice(0), ...this.workers.flatMap(({ pieces }) => pieces.splice(0))];
     for (const { reject } of lost) reject(this.broken);
   }
-}
-
-function errorOf({ tag, message, stack }: WorkerFailure): Error {
-  if (tag !== undefined) return new DescryError(tag, message);
-  const error = new Error(message);
-  if (stack !== undefined) error.stack = stack;
-  return error;
 }

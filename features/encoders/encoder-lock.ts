@@ -41,6 +41,12 @@ export function readLock(): Record<string, LockEntry> {
   }
 }
 
+/** The entry of an encoder; one of another repository was written by another version of the table, and counts for nothing. */
+export function lockedEntry(name: string, repo: string, lock = readLock()): LockEntry | undefined {
+  const found = lock[name];
+  return found?.repo === repo ? found : undefined;
+}
+
 /** Add the entry of an encoder, or replace it. */
 export async function writeLock(name: string, added: LockEntry): Promise<void> {
   const entries = Object.entries({ ...readLock(), [name]: added }).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -10,7 +10,7 @@
 import type { HubExport, PublishedEncoder, Statistics } from "./published-encoder.js";
 
 const IMAGENET: Statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
-const CLIP: Statistics = {
+export const CLIP: Statistics = {
   mean: [0.48145466, 0.4578275, 0.40821073],
   std: [0.26862954, 0.26130258, 0.27577711],
 };

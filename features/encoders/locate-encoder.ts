@@ -6,12 +6,12 @@ import { dirname, join, posix } from "node:path";
 import { DataError, DescryError, UnsupportedError } from "../../data/errors.js";
 import { hashFile } from "../../data/hash-file.js";
 import type { DownloadListener } from "../descriptor.js";
-import { findCachedFile, type HubFile } from "../hub/cached-file.js";
+import type { HubFile } from "../hub/cached-file.js";
 import { fetchHubFile } from "../hub/fetch-hub-file.js";
-import { type HubSettings, readHubSettings } from "../hub/hub-settings.js";
+import { readHubSettings } from "../hub/hub-settings.js";
 import { modelWithOutputs } from "../onnx/model-outputs.js";
 import { exportCommand, ownExport } from "./encoder-folder.js";
-import { type LockEntry, lockFile, readLock, writeLock } from "./encoder-lock.js";
+import { type LockEntry, lockedEntry, lockFile, writeLock } from "./encoder-lock.js";
 import type { HubExport, PublishedEncoder } from "./published-encoder.js";
 
 export interface LocatedEncoder {
@@ -94,12 +94,6 @@ async function fromHub(
   return { file: model.file, sha256: combined(hashes), origin: `${repo}@${model.revision.slice(0, 12)}` };
 }
 
-/** Of another repository: written by another version of the table. */
-function lockedEntry(name: string, repo: string): LockEntry | undefined {
-  const found = readLock()[name];
-  return found?.repo === repo ? found : undefined;
-}
-
 /** Names of the files with weights that a model needs beside it. */
 async function weightFiles(file: string, what: string): Promise<readonly string[]> {
   return modelWithOutputs(file, await readFile(file), [], what).weightFiles;
@@ -107,15 +101,3 @@ async function weightFiles(file: string, what: string): Promise<readonly string[
 
 const combined = (hashes: readonly string[]): string =>
   createHash("sha256").update(JSON.stringify(hashes)).digest("hex");
-
-/** Where an encoder would come from now, asking nobody. */
-export type EncoderPlace = "own export" | "downloaded" | "hub" | "to be exported";
-
-export function encoderPlace(encoder: PublishedEncoder, settings: HubSettings): EncoderPlace {
-  if (existsSync(ownExport(encoder))) return "own export";
-  const { name, hub } = encoder;
-  if (hub === undefined) return "to be exported";
-  const revision = hub.pinned?.revision ?? lockedEntry(name, hub.repo)?.revision;
-  const wanted = { repo: hub.repo, path: hub.path, ...(revision === undefined ? {} : { revision }) };
-  return findCachedFile(wanted, settings) === undefined ? "hub" : "downloaded";
-}

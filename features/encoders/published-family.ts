@@ -43,7 +43,7 @@ export function encoderSettings({ encoder, ownStats }: PublishedTarget): Omit<En
 
 function summaryOf(target: PublishedTarget, origin?: string): string {
   const { encoder, ownStats, alpha } = target;
-  const { title, prefix, patchPx, fixedPx, ownStatistics, remark } = encoder;
+  const { title, prefix, ownStatistics, remark } = encoder;
   const statistics =
     ownStatistics === undefined
       ? ""
@@ -53,7 +53,7 @@ function summaryOf(target: PublishedTarget, origin?: string): string {
   return [
     title,
     ...(remark === undefined ? [] : [remark]),
-    `${fixedPx ?? patchPx * 16} px (${encoder.interpolation}), ${showNormalization(encoderSettings(target))}${statistics}`,
+    `${inputSide(encoder, 256)} px (${encoder.interpolation}), ${showNormalization(encoderSettings(target))}${statistics}`,
     ...(prefix === 0 ? [] : [`${prefix} token(s) dropped`]),
     ...(alpha === undefined ? [] : [`${alpha} of the class token in each`]),
     ...(origin === undefined ? [] : [`file: ${origin}`]),

@@ -31,6 +31,7 @@ export async function openEncoderThread(job: EncoderJob): Promise<ImageEncoder> 
       return reply.features;
     },
     async dispose() {
+      if (hasEnded(worker)) return;
       const ended = new Promise((resolve) => worker.once("exit", resolve));
       worker.ref();
       worker.postMessage({ kind: "close" } satisfies EncoderRequest);
@@ -39,8 +40,12 @@ export async function openEncoderThread(job: EncoderJob): Promise<ImageEncoder> 
   };
 }
 
-/** The next thing that the thread says. */
+/** It says nothing any more, not even that it ends. */
+const hasEnded = ({ threadId }: Worker): boolean => threadId < 0;
+
+/** The next thing that the thread says. @throws {DescryError} `ProcessError`: it ends, or has ended. */
 function answer(worker: Worker, ask?: () => void): Promise<Exclude<EncoderReply, { kind: "error" }>> {
+  if (hasEnded(worker)) return Promise.reject(new DescryError("ProcessError", "the encoder's thread has ended"));
   return new Promise((resolve, reject) => {
     const done = () => {
       worker.off("message", onMessage).off("error", onError).off("exit", onExit);

@@ -19,7 +19,7 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { UsageError } from "../../data/errors.js";
 import { nearestName } from "../../data/nearest.js";
-import { ENCODERS } from "../../features/encoders/encoder-table.js";
+import { CLIP, ENCODERS } from "../../features/encoders/encoder-table.js";
 import type { PublishedEncoder } from "../../features/encoders/published-encoder.js";
 import { ONNX_PREFIX, parseOnnxName } from "../../features/onnx/onnx-name.js";
 import { PREPROCESSING_KEYS, type Preprocessing, parsePreprocessing } from "../../features/onnx/preprocessing.js";
@@ -39,7 +39,7 @@ export const CMMD_ENCODER: PublishedEncoder = {
   patchPx: 14,
   fixedPx: 336,
   interpolation: "bicubic-antialias",
-  statistics: { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
+  statistics: CLIP,
   output: "image_embeds",
   prefix: 0,
   hub: { repo: "Xenova/clip-vit-large-patch14-336", path: "onnx/vision_model.onnx" },

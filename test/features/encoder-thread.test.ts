@@ -69,6 +69,13 @@ test("a process that waits for nothing else gets its tokens, and one that forget
   expect(await run("")).toBe("done 9\n");
 });
 
+test("a thread that has ended is waited for by nobody: it is disposed of already, and batches are refused", async () => {
+  const encoder = await openEncoderThread(job);
+  await encoder.dispose();
+  await encoder.dispose();
+  await expect(encoder.encode(batch)).rejects.toMatchObject({ tag: "ProcessError" });
+});
+
 test("what cannot be opened is told as the error that it is", async () => {
   const broken = path.join(folder, "broken.onnx");
   const bytes = tinyEncoder("batch", 8);
