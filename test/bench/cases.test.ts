@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { startLineWorker } from "../../src/bench/line-worker.js";
 import { measureEngine } from "../../src/bench/measure-engine.js";
 import { BENCH_CASES, type BenchCase } from "../../src/bench/model-cases.js";
+import { PYTHON } from "../python.js";
 
-const PYTHON = process.env["DESCRY_PYTHON"] ?? "python3";
 const TINY: BenchCase = { ...BENCH_CASES[0]!, size: 8, width: 32, depth: 2, heads: 2, classes: 10, alignDepth: 1 };
 
 test("cases are real models: depths of alignment that they have, patches that divide", () => {

@@ -1,5 +1,5 @@
 /** @file `descry cache`: what is cached, whether it is whole, what may go, and what Python reads of it. */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
@@ -8,6 +8,7 @@ import { holdFolder, lockFolder } from "../../data/folder-lock.js";
 import { planRowStore } from "../../data/row-plan.js";
 import { openRowStore, writeRowStore } from "../../data/row-store.js";
 import { writeShards } from "../../data/row-writer.js";
+import { PYTHON, pythonHas } from "../python.js";
 import { ROOT, runCli, temporaryFolder } from "./run-cli.js";
 
 const COLUMNS = { features: { dtype: "Q8", shape: [4, 8] } } as const;
@@ -245,8 +246,7 @@ describe("descry cache export", () => {
   });
 });
 
-const PYTHON = process.env["DESCRY_PYTHON"] ?? "python3";
-const hasSafetensors = spawnSync(PYTHON, ["-c", "import safetensors, numpy"]).status === 0;
+const hasSafetensors = pythonHas("safetensors", "numpy");
 describe.skipIf(!hasSafetensors)(
   `Python reads it${hasSafetensors ? "" : ` (${PYTHON} has no safetensors; DESCRY_PYTHON names another)`}`,
   () => {

@@ -8,8 +8,7 @@ import { openLatentEncoder } from "../../features/autoencoder/open-encoder.js";
 import { exportCommand, PUBLISHED, publishedAutoencoder } from "../../features/autoencoder/published.js";
 import { maxDifference, randomPicture } from "./images.js";
 
-const PYTHON = process.env["DESCRY_PYTHON"] ?? "python3";
-const canExport = spawnSync(PYTHON, ["-c", "import torch, onnx"]).status === 0;
+const canExport = pythonHas("torch", "onnx");
 const SIZE = 32;
 
 /** A stand-in for diffusers: an autoencoder of its shapes and member names, which also writes down what it gives for one image. */
@@ -41,6 +40,8 @@ class AutoencoderKL(torch.nn.Module):
         json.dump(said, open("said.json", "w"))
         return super().eval()
 `;
+
+import { PYTHON, pythonHas } from "../python.js";
 
 const folders: string[] = [];
 afterAll(() => {

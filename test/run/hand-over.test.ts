@@ -12,8 +12,7 @@ import { readSafetensors, type SafeTensor, writeSafetensors } from "../../data/s
 import type { FeaturesRecord } from "../../src/run/features-record.js";
 import { openSitNetwork, readCheckpointWeights } from "../../src/sample/network.js";
 import { ROOT, runCli, temporaryFolder } from "../cli/run-cli.js";
-
-const PYTHON = process.env["DESCRY_PYTHON"] ?? "python3";
+import { PYTHON, pythonHas } from "../python.js";
 
 const TINY = `name: tiny
 seed: 3
@@ -292,7 +291,7 @@ describe("what comes back", () => {
   }, 120_000);
 });
 
-const hasTorch = spawnSync(PYTHON, ["-c", "import torch, safetensors.torch"]).status === 0;
+const hasTorch = pythonHas("torch", "safetensors.torch");
 describe.skipIf(!hasTorch)(`with PyTorch (${hasTorch ? "here" : `${PYTHON} has no torch and safetensors`})`, () => {
   test.each(["control", "aligned", "deep"])(
     "%s: read by the README's data set, trained, and back",

@@ -5,17 +5,9 @@ import { initializeSit } from "../../src/models/initialize.js";
 import { sit } from "../../src/models/sit.js";
 import type { SitConfig } from "../../src/models/sit-sizes.js";
 import { openHiddenTokens } from "../../src/sample/hidden-tokens.js";
+import { MODEL } from "../train/tiny-run.js";
 
-const config: SitConfig = {
-  depth: 3,
-  width: 16,
-  heads: 2,
-  patch: 4,
-  mlpRatio: 2,
-  channels: 3,
-  sizePx: 8,
-  classes: 3,
-};
+const config: SitConfig = { ...MODEL, depth: 3 };
 
 test("the tokens after each block are those of the model run eagerly, up to that block", async () => {
   const values = initializeSit(config, (name) => randomStream(1, name, 0));

@@ -10,18 +10,9 @@ import type { LatentDecoder } from "../../features/autoencoder/open-decoder.js";
 import { initializeSit, type ParameterValues } from "../../src/models/initialize.js";
 import type { SitConfig } from "../../src/models/sit-sizes.js";
 import { type SampleArmOptions, sampleArm } from "../../src/sample/sample-arm.js";
+import { MODEL } from "../train/tiny-run.js";
 
-const config: SitConfig = {
-  depth: 2,
-  width: 16,
-  heads: 2,
-  patch: 4,
-  mlpRatio: 2,
-  channels: 3,
-  sizePx: 8,
-  classes: 3,
-  encoderDepth: 1,
-};
+const config: SitConfig = { ...MODEL, encoderDepth: 1 };
 
 /** A model that does something: no layer is left at zero. */
 const parameters = (scale: number): ParameterValues => {

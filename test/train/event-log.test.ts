@@ -45,7 +45,6 @@ test("records are TensorBoard's own, byte for byte", () => {
   expect(Buffer.concat(records).toString("hex")).toBe(expected);
 });
 
-const PYTHON = process.env["DESCRY_PYTHON"] ?? "python3";
 const READER = `
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -53,7 +52,10 @@ events = EventAccumulator(sys.argv[1])
 events.Reload()
 print(json.dumps({tag: [[e.step, e.value] for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}))
 `;
-const hasTensorBoard = spawnSync(PYTHON, ["-c", "import tensorboard"]).status === 0;
+
+import { PYTHON, pythonHas } from "../python.js";
+
+const hasTensorBoard = pythonHas("tensorboard");
 
 test.skipIf(!hasTensorBoard)(
   `TensorBoard reads a training that was resumed${hasTensorBoard ? "" : ` (${PYTHON} has no tensorboard; DESCRY_PYTHON names another)`}`,

@@ -4,23 +4,11 @@ Written from the description of iREPA's preprocessing, with the operators and th
 transformers; nothing of descry is used. The picture of side R has (37 y^2 + 91 x + 13 x y + 50 c + 7 (x // 8) (y // 4)) % 256 at row y, column x.
 """
 import json
-import pathlib
-import re
-import sys
-import sysconfig
 
 import torch
 
-try:  # a torchvision without its native operators does here, too
-    import torchvision
-except RuntimeError:
-    for name in [name for name in sys.modules if name.startswith("torchvision")]:
-        del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
-    source = pathlib.Path(sysconfig.get_paths()["purelib"], "torchvision/_meta_registrations.py").read_text()
-    for name in set(re.findall(r'register_(?:meta|fake)\("(?:torchvision::)?(\w+)"', source)):
-        library.define(f"{name}(Tensor a) -> Tensor")
-    import torchvision
+import any_torchvision  # before what imports torchvision
+import torchvision
 
 import open_clip
 import timm

@@ -10,20 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../../../features/encoders"))
 import torch
 
-try:  # a torchvision without its native operators does here, too
-    import torchvision
-except RuntimeError:
-    import pathlib
-    import re
-    import sysconfig
-
-    for name in [name for name in sys.modules if name.startswith("torchvision")]:
-        del sys.modules[name]
-    library = torch.library.Library("torchvision", "DEF")
-    source = pathlib.Path(sysconfig.get_paths()["purelib"], "torchvision/_meta_registrations.py").read_text()
-    for name in set(re.findall(r'register_(?:meta|fake)\("(?:torchvision::)?(\w+)"', source)):
-        library.define(f"{name}(Tensor a) -> Tensor")
-
+import any_torchvision  # before what imports torchvision
 import timm
 import torchvision
 import transformers

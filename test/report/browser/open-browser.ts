@@ -1,6 +1,7 @@
 /** @file A real browser for tests: Debian's chromium, headless, which asks the network for nothing of its own. */
 import { existsSync } from "node:fs";
 import { type Browser, chromium } from "playwright-core";
+import { expect } from "vitest";
 
 const EXECUTABLE = "/usr/bin/chromium";
 
@@ -22,3 +23,6 @@ export function openBrowser(): Promise<Browser> {
     ],
   });
 }
+
+/** What a page comes to show in the end; the machine may be busy with other tests. */
+export const eventually = <Value>(read: () => Promise<Value>) => expect.poll(read, { timeout: 20_000 });

@@ -8,12 +8,9 @@ import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { writeReport } from "../../../src/report/write-report.js";
 import { ARMS, EVALUATED, influences, metrics, temporaryFolder, writeRun } from "../fixture.js";
-import { NO_BROWSER, openBrowser } from "./open-browser.js";
+import { eventually, NO_BROWSER, openBrowser } from "./open-browser.js";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** The machine may be busy with other tests. */
-const eventually = <Value>(read: () => Promise<Value>) => expect.poll(read, { timeout: 20_000 });
 
 describe.skipIf(NO_BROWSER !== undefined)(`in a browser${NO_BROWSER === undefined ? "" : ` (${NO_BROWSER})`}`, () => {
   let browser: Browser;

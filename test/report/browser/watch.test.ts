@@ -6,10 +6,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { watchRuns } from "../../../src/report/watch-runs.js";
 import { EVALUATED, evaluationOf, writeRun } from "../fixture.js";
-import { NO_BROWSER, openBrowser } from "./open-browser.js";
-
-/** The machine may be busy with other tests. */
-const eventually = <Value>(read: () => Promise<Value>) => expect.poll(read, { timeout: 20_000 });
+import { eventually, NO_BROWSER, openBrowser } from "./open-browser.js";
 
 let folder: string;
 let url: string;
