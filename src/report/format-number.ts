@@ -4,7 +4,7 @@ export function formatNumber(value: number, digits = 4): string {
   if (value === 0) return "0";
   const magnitude = Math.abs(value);
   const text = magnitude >= 1e6 || magnitude < 1e-4 ? value.toExponential(digits - 1) : plain(value, digits);
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 
 /** A spread beside its value: two significant digits. */
