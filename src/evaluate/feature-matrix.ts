@@ -1,4 +1,6 @@
 /** @file Feature matrices and the one product that every generation metric is made of: all inner products of two sets of rows. */
+import { readFileSync } from "node:fs";
+import { builtFile } from "../../data/built-file.js";
 import { NumericError, ShapeError } from "../../data/errors.js";
 
 /** `count` feature vectors of `dim` numbers each, row-major. Never written to by the metrics. */
@@ -24,6 +26,8 @@ const BLOCK = 256;
 
 /** Products are computed in tiles of 4×4, so that each loaded number is used four times. */
 const TILE = 4;
+
+const PAGE_BYTES = 2 ** 16;
 
 /**
  * Check a feature matrix before it is measured.
@@ -82,109 +86,54 @@ export function visitProducts(
   visit: (block: ProductBlock) => void,
   options: { readonly lower?: boolean } = {},
 ): void {
-  const { dim } = a;
-  const [left, right] = [new Float64Array(BLOCK * dim), new Float64Array(BLOCK * dim)];
-  const values = new Float64Array(BLOCK * BLOCK);
+  const { left, right, values, multiply } = openBlocks(a.dim);
   for (let rowStart = 0; rowStart < a.count; rowStart += BLOCK) {
-    const rows = loadBlock(a, rowStart, left);
+    const rows = loadRows(a, rowStart, left);
     const columnEnd = options.lower ? Math.min(b.count, rowStart + rows) : b.count;
     for (let columnStart = 0; columnStart < columnEnd; columnStart += BLOCK) {
-      const columns = loadBlock(b, columnStart, right);
-      multiply(left, right, values, rows, columns, dim);
+      const columns = loadColumns(b, columnStart, right);
+      multiply(rows, columns);
       visit({ values, width: BLOCK, rowStart, rows, columnStart, columns });
     }
   }
 }
 
+/** Two blocks of vectors and their products in one memory of `wasm/row-products.ts`, which `npm run build` compiles. */
+function openBlocks(dim: number) {
+  const size = BLOCK * dim;
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((8 * (2 * size + BLOCK ** 2)) / PAGE_BYTES) });
+  const module = new WebAssembly.Module(readFileSync(builtFile("src/evaluate/row-products.wasm")));
+  const { rowProducts } = new WebAssembly.Instance(module, { env: { memory } }).exports as {
+    rowProducts(...values: number[]): void;
+  };
+  const take = (start: number, length: number) => new Float64Array(memory.buffer, 8 * start, length);
+  return {
+    left: take(0, size),
+    right: take(size, size),
+    values: take(2 * size, BLOCK ** 2),
+    multiply: (rows: number, columns: number) =>
+      rowProducts(0, 8 * size, 16 * size, wholeTiles(rows), wholeTiles(columns), dim, BLOCK),
+  };
+}
+
+const wholeTiles = (count: number): number => Math.ceil(count / TILE) * TILE;
+
 /** Copy a block of rows to float64, followed by zeros up to a whole tile. */
-function loadBlock({ data, count, dim }: FeatureMatrix, start: number, into: Float64Array): number {
+function loadRows({ data, count, dim }: FeatureMatrix, start: number, into: Float64Array): number {
   const rows = Math.min(BLOCK, count - start);
   into.set(data.subarray(start * dim, (start + rows) * dim));
-  into.fill(0, rows * dim, Math.ceil(rows / TILE) * TILE * dim);
+  into.fill(0, rows * dim, wholeTiles(rows) * dim);
   return rows;
 }
 
-function multiply(
-  left: Float64Array,
-  right: Float64Array,
-  values: Float64Array,
-  rows: number,
-  columns: number,
-  dim: number,
-): void {
-  // Sixteen plain sums: destructuring or small arrays here cost a factor of three.
-  for (let i = 0; i < rows; i += TILE) {
-    const a0 = i * dim;
-    const a1 = a0 + dim;
-    const a2 = a1 + dim;
-    const a3 = a2 + dim;
-    for (let j = 0; j < columns; j += TILE) {
-      const b0 = j * dim;
-      const b1 = b0 + dim;
-      const b2 = b1 + dim;
-      const b3 = b2 + dim;
-      let s00 = 0;
-      let s01 = 0;
-      let s02 = 0;
-      let s03 = 0;
-      let s10 = 0;
-      let s11 = 0;
-      let s12 = 0;
-      let s13 = 0;
-      let s20 = 0;
-      let s21 = 0;
-      let s22 = 0;
-      let s23 = 0;
-      let s30 = 0;
-      let s31 = 0;
-      let s32 = 0;
-      let s33 = 0;
-      for (let d = 0; d < dim; d++) {
-        const x0 = left[a0 + d]!;
-        const x1 = left[a1 + d]!;
-        const x2 = left[a2 + d]!;
-        const x3 = left[a3 + d]!;
-        const y0 = right[b0 + d]!;
-        const y1 = right[b1 + d]!;
-        const y2 = right[b2 + d]!;
-        const y3 = right[b3 + d]!;
-        s00 += x0 * y0;
-        s01 += x0 * y1;
-        s02 += x0 * y2;
-        s03 += x0 * y3;
-        s10 += x1 * y0;
-        s11 += x1 * y1;
-        s12 += x1 * y2;
-        s13 += x1 * y3;
-        s20 += x2 * y0;
-        s21 += x2 * y1;
-        s22 += x2 * y2;
-        s23 += x2 * y3;
-        s30 += x3 * y0;
-        s31 += x3 * y1;
-        s32 += x3 * y2;
-        s33 += x3 * y3;
-      }
-      let at = i * BLOCK + j;
-      values[at] = s00;
-      values[at + 1] = s01;
-      values[at + 2] = s02;
-      values[at + 3] = s03;
-      at += BLOCK;
-      values[at] = s10;
-      values[at + 1] = s11;
-      values[at + 2] = s12;
-      values[at + 3] = s13;
-      at += BLOCK;
-      values[at] = s20;
-      values[at + 1] = s21;
-      values[at + 2] = s22;
-      values[at + 3] = s23;
-      at += BLOCK;
-      values[at] = s30;
-      values[at + 1] = s31;
-      values[at + 2] = s32;
-      values[at + 3] = s33;
-    }
+/** The same with the vectors of a tile side by side. */
+function loadColumns({ data, count, dim }: FeatureMatrix, start: number, into: Float64Array): number {
+  const columns = Math.min(BLOCK, count - start);
+  into.fill(0, Math.floor(columns / TILE) * TILE * dim, wholeTiles(columns) * dim);
+  for (let j = 0; j < columns; j++) {
+    const from = (start + j) * dim;
+    const to = (j - (j % TILE)) * dim + (j % TILE);
+    for (let d = 0; d < dim; d++) into[to + d * TILE] = data[from + d]!;
   }
+  return columns;
 }
