@@ -117,7 +117,8 @@ async function openSharedRun(folder: string, workingFolder: string, experiment: 
     throw new CacheError(`${folder}: holds another experiment than the job's`, { hint: "submit the experiment again" });
   }
   // Whatever the folder is called where the run was made, here it is this one.
-  return { folder, cacheFolder: cacheFolderOf(workingFolder), record: { ...run.record, experiment, workingFolder } };
+  const record = { ...run.record, experiment, workingFolder };
+  return { folder, cacheFolder: cacheFolderOf(workingFolder), record, isNew: false };
 }
 
 /** Node's own version changes no numbers. */

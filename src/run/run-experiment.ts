@@ -1,5 +1,6 @@
 /** @file The whole way of an experiment in this process, from images to a report; what is done is skipped. */
 import { type FolderLock, lockFolder } from "../../data/folder-lock.js";
+import { discardUntouched } from "./discard-untouched.js";
 import { doJobs, shareOf } from "./do-jobs.js";
 import { JOB_STEPS, type Job, planJobs } from "./plan.js";
 import type { Run } from "./run-folder.js";
@@ -17,7 +18,8 @@ export type RunOutcome = Readonly<Partial<Record<StepName, readonly StepOutcome[
  * Walk some steps, or all, of a run. The jobs of a step are done together.
  *
  * @param steps which; always walked in their order.
- * @throws {DescryError} the first thing that goes wrong; what was done stays and is skipped the next time.
+ * @throws {DescryError} the first thing that goes wrong; what was done stays and is skipped the next time. A run that was
+ *   just made and in which nothing was done is gone again.
  * @throws {BusyError} another process works on the run.
  * @throws {Interrupted} the user stopped it.
  */
@@ -30,6 +32,7 @@ export async function runExperiment(
   const wanted = JOB_STEPS.filter((step) => steps.includes(step));
   const jobs = planJobs(run, { steps: wanted, arms });
   const locks: FolderLock[] = [];
+  let isDone = false;
   try {
     for (const share of sharesOf(jobs, options, steps)) locks.push(await lockFolder(run.folder, share));
     const outcome: Partial<Record<StepName, readonly StepOutcome[]>> = {};
@@ -38,9 +41,11 @@ export async function runExperiment(
       outcome[step] = await doJobs(together, others);
     }
     if (steps.includes("report")) outcome.report = await reportStep(run, options);
+    isDone = true;
     return outcome;
   } finally {
     for (const lock of locks) await lock.release();
+    if (!isDone) await discardUntouched([run]);
   }
 }
 

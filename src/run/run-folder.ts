@@ -19,7 +19,10 @@ import { type MachineFacts, machineFacts, readVersions, type Versions } from "./
 import { hashExperiment, type ResolvedExperiment } from "./resolve-experiment.js";
 import type { ArmConfig, Experiment } from "./schema.js";
 
-/** What `experiment.json` holds. */
+/** Name of the file that makes a folder a run. */
+export const RUN_RECORD = "experiment.json";
+
+/** What it holds. */
 export interface RunRecord {
   readonly format: "descry-run-1";
   readonly hash: string;
@@ -39,6 +42,8 @@ export interface Run {
   /** Folder of the feature and image caches, absolute. */
   readonly cacheFolder: string;
   readonly record: RunRecord;
+  /** Its folder was made just now, and was not there before. */
+  readonly isNew: boolean;
 }
 
 /** Files of one arm. */
@@ -64,7 +69,7 @@ export const runFolderOf = ({ experiment, hash }: ResolvedExperiment, runsFolder
  */
 export async function createRun(resolved: ResolvedExperiment, runsFolder: string, cwd: string): Promise<Run> {
   const folder = runFolderOf(resolved, runsFolder);
-  if (existsSync(path.join(folder, "experiment.json"))) {
+  if (existsSync(path.join(folder, RUN_RECORD))) {
     const run = await openRun(folder, cwd);
     // What changes no result (threads, how often to log) follows the file of today.
     return { ...run, record: { ...run.record, experiment: resolved.experiment } };
@@ -79,8 +84,8 @@ export async function createRun(resolved: ResolvedExperiment, runsFolder: string
     experiment: resolved.experiment,
   };
   await mkdir(folder, { recursive: true });
-  await writeFileAtomic(path.join(folder, "experiment.json"), `${JSON.stringify(record, null, 2)}\n`);
-  return { folder, cacheFolder: cacheFolderOf(cwd), record };
+  await writeFileAtomic(path.join(folder, RUN_RECORD), `${JSON.stringify(record, null, 2)}\n`);
+  return { folder, cacheFolder: cacheFolderOf(cwd), record, isNew: true };
 }
 
 /**
@@ -91,7 +96,7 @@ export async function createRun(resolved: ResolvedExperiment, runsFolder: string
  * @throws {CacheError} `experiment.json` is damaged or does not fit its own hash.
  */
 export async function openRun(folder: string, cwd: string): Promise<Run> {
-  const file = path.join(folder, "experiment.json");
+  const file = path.join(folder, RUN_RECORD);
   let text: string;
   try {
     text = await readFile(file, "utf8");
@@ -103,7 +108,7 @@ export async function openRun(folder: string, cwd: string): Promise<Run> {
   }
   const record = parseRecord(text, file);
   const home = existsSync(record.workingFolder) ? record.workingFolder : cwd;
-  return { folder, cacheFolder: cacheFolderOf(home), record: { ...record, workingFolder: home } };
+  return { folder, cacheFolder: cacheFolderOf(home), record: { ...record, workingFolder: home }, isNew: false };
 }
 
 function parseRecord(text: string, file: string): RunRecord {

@@ -1,6 +1,7 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { COMMANDS } from "../../src/cli/commands/index.js";
-import { runCli } from "./run-cli.js";
+import { runCli, temporaryFolder } from "./run-cli.js";
 
 /** A user error: exit code 2, nothing on stdout, one line on stderr. */
 async function expectOneLine(argv: readonly string[], message: RegExp): Promise<void> {
@@ -73,6 +74,13 @@ describe("wrong command lines", () => {
       /--data is given 2 times: wanted once/,
     ));
   test("file that is not there", () => expectOneLine(["run", "nowhere.yaml"], /nowhere\.yaml: no such file — /));
+  test.each([[], ["--seeds", "0,1"]])("images that are not there leave no run behind %s", async (...seeds) => {
+    const runs = temporaryFolder();
+    const command = [seeds.length === 0 ? "run" : "sweep", "experiments/photos-classical.yaml", ...seeds];
+    const wrong = ["--data", "imagefolder:nowhere", "--runs", runs, "--quiet"];
+    await expectOneLine([...command, ...wrong], /nowhere does not exist/);
+    expect(readdirSync(runs)).toEqual([]);
+  });
   test("folder that is no run", () => expectOneLine(["train", "test"], /test: no run here \(no experiment\.json\)/));
   test("a folder of runs below a file", () =>
     expectOneLine(

@@ -39,6 +39,7 @@ export const sweepCommand: Command = {
     const seeds = parseSeeds(textOption(args, "seeds")!);
     const { openSweep } = await import("../../run/open-sweep.js");
     const { runExperiment } = await import("../../run/run-experiment.js");
+    const { discardUntouched } = await import("../../run/discard-untouched.js");
     const { JOB_STEPS } = await import("../../run/plan.js");
     const { reportRuns } = await import("../../run/steps/report.js");
     const { readRuns } = await import("../../report/read-run.js");
@@ -60,9 +61,14 @@ export const sweepCommand: Command = {
     progress.line(`${name}: ${arms.length} arms × ${seeds.length} seeds, ${train.steps} steps each`);
     const queued = runs.map((run, i) => ({ run, words: runs.length === 1 ? "" : `seed ${seeds[i]}` }));
     const isDone = await runByWorkers(queued, JOB_STEPS, args, context, progress);
-    for (const [i, run] of isDone ? [] : runs.entries()) {
-      progress.line(`\nseed ${seeds[i]} → ${showPath(run.folder, context)}`);
-      await runExperiment(run, { progress, ...signal }, JOB_STEPS);
+    try {
+      for (const [i, run] of isDone ? [] : runs.entries()) {
+        progress.line(`\nseed ${seeds[i]} → ${showPath(run.folder, context)}`);
+        await runExperiment(run, { progress, ...signal }, JOB_STEPS);
+      }
+    } catch (error) {
+      await discardUntouched(runs);
+      throw error;
     }
     await reportRuns(runs, { progress, ...signal }, reportFile);
     const folders = runs.map(({ folder }) => folder);
