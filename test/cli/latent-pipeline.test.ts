@@ -143,6 +143,23 @@ describe("the pipeline in latent space", () => {
     }
   });
 
+  test("evaluated along training by more samples than at the end, the pixels of as many real images are cached", async () => {
+    const other = newProject();
+    const along = ["--set", "evaluate.every=1", "--set", "evaluate.everyCount=10", "--set", "arms=[{ name: control }]"];
+    const { code, stderr } = await descry(["run", "tiny.yaml", ...along], other);
+    expect(stderr).not.toMatch(/^descry: /m);
+    expect(code).toBe(0);
+    const { folder } = readJson(runFolder(other), "features.json").images;
+    const pixels = await openRowStore(path.resolve(other, folder));
+    expect(pixels.header.rows).toBe(16);
+    await pixels.close();
+    const evaluation = readJson(runFolder(other), "arms", "control", "along", "0000001", "evaluation.json");
+    expect(evaluation).toMatchObject({ samples: 10, reference: 6, floor: { kid: expect.any(Number) } });
+    const { maps } = readJson(runFolder(other), "arms", "control", "film", "film.json");
+    const compared = randomStream(0, "evaluate/reference", 0).permutation(18).slice(0, 16);
+    expect([...compared]).toEqual(expect.arrayContaining(maps.images));
+  });
+
   test("another scale is another run with the same cache; its weights differ", async () => {
     const other = newProject();
     const scaled = ["tiny.yaml", "--set", "latents.scale=0.5", "--set", "latents.bias=[0, 0.1, 0.2]"];

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { DataError } from "../../../data/errors.js";
 import { type EvaluationProgress, openEvaluator, type Reference } from "../../evaluate/evaluate-samples.js";
 import type { SampleRecord } from "../../sample/sample-arm.js";
-import { comparedImages } from "../compared-images.js";
 import { downloadProgress } from "../download-progress.js";
 import { readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
@@ -53,8 +52,7 @@ async function openReferenceOf(runFolder: string, experiment: Experiment) {
   const file = evaluate.reference ?? null;
   if (file !== null) return { reference: { file }, close: async () => {} };
   const record = await readFeaturesRecord(runFolder);
-  const cached = record.latents === undefined ? undefined : comparedImages(experiment, record.source.length);
-  const source = await openCachedSource(record, data.sizePx, cached);
+  const source = await openCachedSource(record, data.sizePx, experiment.seed);
   const count = evaluate.referenceCount ?? source.length;
   return { reference: { source, sizePx: data.sizePx, count }, close: () => source.close() };
 }
