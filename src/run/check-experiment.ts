@@ -160,17 +160,17 @@ function checkData(space: SpaceKeys, origin: ConfigOrigin): void {
     const hint = "or flips: false for the centre crop alone";
     throw configError(origin, ["data", "variants"], "wanted at least 2 with data.flips, got 1", hint);
   }
-  const pixels = latents == null ? 1 : parseAutoencoder(latents.autoencoder).downsampling;
+  const pixels = latents === null ? 1 : parseAutoencoder(latents.autoencoder).downsampling;
   if (data.sizePx % pixels !== 0) {
     const message = `wanted a multiple of the autoencoder's downsampling (${pixels} pixels), got ${data.sizePx}`;
     throw configError(origin, ["data", "sizePx"], message);
   }
   const step = model.patch * pixels;
-  const unit = latents == null ? "pixels" : "latents";
+  const unit = latents === null ? "pixels" : "latents";
   if (data.sizePx % step !== 0) {
-    const of = latents == null ? "" : ` of ${pixels} pixels each`;
+    const of = latents === null ? "" : ` of ${pixels} pixels each`;
     const message = `wanted a multiple of the patch (${model.patch} ${unit}${of}), got ${data.sizePx}`;
-    const hint = `the grid has sizePx / ${latents == null ? "patch" : step} tokens a side`;
+    const hint = `the grid has sizePx / ${latents === null ? "patch" : step} tokens a side`;
     throw configError(origin, ["data", "sizePx"], message, hint);
   }
   if (gridOf(space) < 2) {
@@ -307,7 +307,7 @@ export function checkCounts(
     throw configError(origin, ["evaluate", "referenceCount"], message, "null takes all");
   }
   // How many a reference file has is seen when it is opened.
-  const real = evaluate.reference == null ? (evaluate.referenceCount ?? images.count) : sample.count;
+  const real = evaluate.reference === null ? (evaluate.referenceCount ?? images.count) : sample.count;
   const fewest = Math.min(sample.count, real);
   if (evaluate.neighbours >= fewest) {
     const message = `wanted fewer than the ${fewest} images that are compared, got ${evaluate.neighbours}`;

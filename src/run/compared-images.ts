@@ -10,7 +10,7 @@ import type { Experiment } from "./schema.js";
  */
 export function comparedImages(experiment: Experiment, length: number): Uint32Array {
   const { evaluate, sample, seed } = experiment;
-  const reference = evaluate.reference == null ? (evaluate.referenceCount ?? length) : 0;
+  const reference = evaluate.reference === null ? (evaluate.referenceCount ?? length) : 0;
   return imagesOfRows(reference + Math.max(sample.count, alongCount(experiment)), length, seed);
 }
 

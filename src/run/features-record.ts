@@ -127,7 +127,7 @@ export async function isFeaturesRecordWhole(
   workingFolder: string,
 ): Promise<boolean> {
   const targets = targetsOf(arms).map((target) => record.targets[target]);
-  const stores = [record.images, ...(latents == null ? [] : [record.latents]), ...targets];
+  const stores = [record.images, ...(latents === null ? [] : [record.latents]), ...targets];
   for (const store of stores) {
     if (store === undefined || !(await isRowStore(path.resolve(workingFolder, store.folder), store.key))) return false;
   }

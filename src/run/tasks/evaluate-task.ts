@@ -49,7 +49,7 @@ export async function evaluateTask(
 /** The reference file, or cached images of the data set. */
 async function openReferenceOf(runFolder: string, experiment: Experiment) {
   const { data, evaluate } = experiment;
-  const file = evaluate.reference ?? null;
+  const { reference: file } = evaluate;
   if (file !== null) return { reference: { file }, close: async () => {} };
   const record = await readFeaturesRecord(runFolder);
   const source = await openCachedSource(record, data.sizePx, experiment.seed);
