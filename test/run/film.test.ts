@@ -80,7 +80,7 @@ describe("a film", () => {
     const drawn: Uint8Array[] = [];
     await train(async (checkpoint, step) => {
       await made.shoot(checkpoint, step);
-      const { images } = await drawSamples({
+      const images = await drawSamples({
         checkpoint,
         config: MODEL,
         sampler: "euler",

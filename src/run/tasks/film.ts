@@ -125,12 +125,19 @@ export async function openFilm(input: FilmInput): Promise<Film> {
   const shoot = async (checkpoint: string, step: number): Promise<void> => {
     if (!isFilmed(step, train) || filmed.has(step)) return;
     try {
-      const shown = { config, count: sample.film, batch: sample.film, weights: sample.weights };
-      const decoding = decoder === undefined ? {} : { decoder };
-      const drawn = await drawSamples({ ...sampler, ...shown, ...engine, ...decoding, path: train.path, checkpoint });
       const { parameters } = await readCheckpointWeights(checkpoint, sample.weights);
+      const drawn = await drawSamples({
+        ...sampler,
+        ...engine,
+        ...(decoder === undefined ? {} : { decoder }),
+        checkpoint: parameters,
+        config,
+        count: sample.film,
+        batch: sample.film,
+        path: train.path,
+      });
       const drawnMaps = await maps.draw(parameters);
-      const strip = besideEachOther(drawn.images, sample.film, sizePx);
+      const strip = besideEachOther(drawn, sample.film, sizePx);
       await write(filmFrame("samples", step), strip, sample.film * sizePx, sizePx);
       await write(filmFrame("maps", step), drawnMaps, count * grid, blocks.length * grid);
     } catch (error) {
