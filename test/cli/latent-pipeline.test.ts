@@ -155,6 +155,9 @@ describe("the pipeline in latent space", () => {
     await pixels.close();
     const evaluation = readJson(runFolder(other), "arms", "control", "along", "0000001", "evaluation.json");
     expect(evaluation).toMatchObject({ samples: 10, reference: 6, floor: { kid: expect.any(Number) } });
+    // Intervals are of the end.
+    expect(evaluation.influence).toBe(null);
+    expect(readJson(runFolder(other), "arms", "control", "evaluation.json").influence).not.toBe(null);
     const { maps } = readJson(runFolder(other), "arms", "control", "film", "film.json");
     const compared = randomStream(0, "evaluate/reference", 0).permutation(18).slice(0, 16);
     expect([...compared]).toEqual(expect.arrayContaining(maps.images));

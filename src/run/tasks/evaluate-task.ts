@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { DataError } from "../../../data/errors.js";
-import { type EvaluationProgress, openEvaluator, type Reference } from "../../evaluate/evaluate-samples.js";
+import { type EvaluationProgress, openEvaluator } from "../../evaluate/evaluate-samples.js";
+import type { Reference } from "../../evaluate/reference-pool.js";
 import type { SampleRecord } from "../../sample/sample-arm.js";
 import { downloadProgress } from "../download-progress.js";
 import { readFeaturesRecord } from "../features-record.js";
@@ -18,6 +19,8 @@ export interface Evaluation {
   readonly file: string;
   /** For people: the arm, and where it is not its end the step. */
   readonly label: string;
+  /** Whether the samples' influences are wanted: the intervals of the report are those of the end. */
+  readonly withInfluence: boolean;
   /** To be read. */
   readonly samples: string;
   readonly samplesRecord: string;
@@ -85,7 +88,7 @@ async function evaluateBy(
     referenceTask.finish(
       `${count === undefined ? "the reference file" : `${count} real images`} through ${network}, ${time}`,
     );
-    for (const { arm, file, label, samples, samplesRecord } of evaluations) {
+    for (const { arm, file, label, withInfluence, samples, samplesRecord } of evaluations) {
       const drawn = await readSampleRecord(samplesRecord);
       const task = progress.task(taskLabel("evaluate", label), drawn.count, "images");
       const { metrics } = await evaluator.evaluate({
@@ -95,6 +98,7 @@ async function evaluateBy(
         step: drawn.step ?? train.steps,
         weights: drawn.weights,
         outPath: file,
+        withInfluence,
         onProgress: stageProgress(task, "samples"),
       });
       const distance = metrics.frechet_distance;
