@@ -3,7 +3,6 @@
  * checks that need two keys at once.
  */
 import { DescryError } from "../../data/errors.js";
-import type { AutoencoderSettings } from "../../features/autoencoder/autoencoder-name.js";
 import { parseAutoencoder } from "../../features/autoencoder/parse-autoencoder.js";
 import { parseTarget } from "../../features/targets.js";
 import { networkSlug } from "../evaluate/network-name.js";
@@ -95,7 +94,10 @@ function completeLatents({ model, latents, train }: ExperimentFile, origin: Conf
   if (train.device === "tfjs-cpu" || train.device === "tfjs-gpu") {
     throw configError(origin, ["train", "device"], `autoencoders run on cpu, webgpu or cuda, got ${train.device}`);
   }
-  const { name, channels, ...own } = readAutoencoder(latents.autoencoder, fail);
+  const { name, channels, ...own } = parsed(
+    () => parseAutoencoder(latents.autoencoder),
+    (message) => fail("autoencoder", message),
+  );
   if (latents.scale === "data" && latents.bias !== null) {
     throw fail("bias", "is measured together with the scale, which is data", "leave it out, or give both in numbers");
   }
@@ -117,11 +119,12 @@ function completeLatents({ model, latents, train }: ExperimentFile, origin: Conf
   return { autoencoder: name, scale, bias, cacheDtype: latents.cacheDtype };
 }
 
-function readAutoencoder(name: string, fail: (key: string, message: string) => Error): AutoencoderSettings {
+/** What a parser says is wrong becomes a problem of the key that it was in. */
+function parsed<T>(parse: () => T, fail: (message: string) => Error): T {
   try {
-    return parseAutoencoder(name);
+    return parse();
   } catch (error) {
-    if (error instanceof DescryError) throw fail("autoencoder", error.message);
+    if (error instanceof DescryError) throw fail(error.message);
     throw error;
   }
 }
@@ -191,7 +194,10 @@ function completeArm(file: ExperimentFile, i: number, model: ModelConfig, origin
     }
     return { name: arm.name, align: null };
   }
-  const target = canonicalTarget(arm.target, fail);
+  const { name: target } = parsed(
+    () => parseTarget(arm.target!),
+    (message) => fail("target", message),
+  );
   const projector = arm.projector ?? "mlp";
   if (projector !== "conv" && arm.kernel !== null) {
     throw fail("kernel", `only the conv projector has a kernel, got projector ${projector}`, "use projector: conv");
@@ -216,15 +222,6 @@ function completeArm(file: ExperimentFile, i: number, model: ModelConfig, origin
     projectorWidth: arm.projectorWidth ?? file.align.projectorWidth,
   };
   return { name: arm.name, align };
-}
-
-function canonicalTarget(target: string, fail: (key: string, message: string) => Error): string {
-  try {
-    return parseTarget(target).name;
-  } catch (error) {
-    if (error instanceof DescryError) throw fail("target", error.message);
-    throw error;
-  }
 }
 
 function checkPrecision({ train }: ExperimentFile, origin: ConfigOrigin): void {
@@ -271,14 +268,11 @@ function checkSampling({ sample, evaluate }: ExperimentFile, origin: ConfigOrigi
 }
 
 function checkNetworks({ network, also }: ExperimentFile["evaluate"], origin: ConfigOrigin): void {
-  const check = (name: string, path: readonly (string | number)[]) => {
-    try {
-      return networkSlug(name);
-    } catch (error) {
-      if (error instanceof DescryError) throw configError(origin, path, error.message);
-      throw error;
-    }
-  };
+  const check = (name: string, path: readonly (string | number)[]) =>
+    parsed(
+      () => networkSlug(name),
+      (message) => configError(origin, path, message),
+    );
   const seen = new Set([check(network, ["evaluate", "network"])]);
   for (const [i, name] of also.entries()) {
     const slug = check(name, ["evaluate", "also", i]);
