@@ -126,6 +126,20 @@ describe("the pipeline in latent space", () => {
     }
   });
 
+  test("exported are the latents and not the few pixels beside them, whose rows are other images", async () => {
+    expect(await descry(["export", "tiny.yaml", "--out", "out"], project)).toMatchObject({ code: 0 });
+    const out = path.join(project, "out");
+    const { length, stores } = readJson(out, "export.json");
+    expect(length).toBe(18);
+    expect(Object.keys(stores)).toEqual(["latents", "targets/sift"]);
+    for (const { rows } of Object.values<{ rows: number }>(stores)) expect(rows).toBe(54);
+    expect(stores.latents.scale).toEqual(readJson(runFolder(project), "features.json").latents.scale);
+    expect(existsSync(path.join(out, "images"))).toBe(false);
+    const readme = readFileSync(path.join(out, "README.md"), "utf8");
+    expect(readme).toMatch(/^\| latents, features of targets +\| `STORE\/shard/m);
+    expect(readme).toContain("no pixels");
+  });
+
   test("the same command again skips everything", async () => {
     const again = await descry(["run", "tiny.yaml", "--json"], project);
     const { steps } = JSON.parse(again.stdout) as { steps: Record<string, { name: string; state: string }[]> };
