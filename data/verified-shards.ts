@@ -8,7 +8,7 @@ import { writeFileAtomic } from "./atomic.js";
 import { CacheError } from "./errors.js";
 import { fileIdentity } from "./file-identity.js";
 import { readManifest } from "./row-manifest.js";
-import { checkShard, openRowStore } from "./row-store.js";
+import { checkShard, openRowStore, type RowStore } from "./row-store.js";
 
 export const VERIFIED = "verified.json";
 const FORMAT = "descry-verified-1";
@@ -21,12 +21,23 @@ interface VerifiedRecord {
 }
 
 /**
- * As `verifyRowStore`, but shards that were found whole before and have not been touched since are not read again.
+ * Open a store as `openRowStore` does, once all of its data were found to be what was written: shards that were found whole before and
+ * have not been touched since are not read again.
  *
  * @throws {CacheError} as `openRowStore`, and for a shard with changed data: names the first.
  */
-export async function verifyChangedShards(folder: string, expectKey: string): Promise<void> {
-  await (await openRowStore(folder, expectKey)).close();
+export async function openVerifiedStore(folder: string, expectKey: string): Promise<RowStore> {
+  const store = await openRowStore(folder, expectKey);
+  try {
+    await verifyChangedShards(folder, expectKey);
+    return store;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function verifyChangedShards(folder: string, expectKey: string): Promise<void> {
   const manifest = await readManifest(folder);
   const known = await readVerified(folder, expectKey);
   const shards: Record<string, string> = {};

@@ -6,11 +6,11 @@
  * `.npy` files those whose names begin with `mirrored` are that. A folder may hold `ids.txt`, the image of each row in a line.
  */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { type FileHandle, open, readdir, readFile, stat } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { fileError } from "../../data/atomic.js";
 import { DataError } from "../../data/errors.js";
+import { hashFile } from "../../data/hash-file.js";
 import { type NpyDType, readNpyHeader } from "../../data/npz.js";
 import { readFully, readSafetensorsHeader, type SafeDType, toFloat32 } from "../../data/safetensors.js";
 
@@ -66,7 +66,7 @@ export async function findFeatureFiles(place: string): Promise<FeatureFiles> {
       features.push(found.features);
       if (found.mirrored !== undefined) mirrored.push(found.mirrored);
     }
-    hash.update(await hashOf(file));
+    hash.update(await hashFile(file));
   }
   if (features.length === 0) throw new DataError(`${place}: has mirrored features only`);
   const all = rowArray(features);
@@ -200,24 +200,4 @@ function rowArray(pieces: readonly Piece[]): RowArray {
     throw new DataError(`${other.file}: rows of [${other.shape}], but those of ${file} are of [${shape}]`);
   }
   return { rows: pieces.reduce((sum, piece) => sum + piece.rows, 0), shape, pieces };
-}
-
-/** Of files that were hashed before and have the same size and time since: large ones take seconds. */
-const hashes = new Map<string, string>();
-
-async function hashOf(file: string): Promise<string> {
-  try {
-    const { size, mtimeMs } = await stat(file);
-    const key = JSON.stringify([file, size, mtimeMs]);
-    let known = hashes.get(key);
-    if (known === undefined) {
-      const hash = createHash("sha256");
-      for await (const part of createReadStream(file)) hash.update(part as Buffer);
-      known = hash.digest("hex");
-      hashes.set(key, known);
-    }
-    return known;
-  } catch (error) {
-    throw fileError(error, "cannot read", file);
-  }
 }

@@ -11,7 +11,7 @@ import { type InceptionScore, InceptionScoreSum } from "./inception-score.js";
 export interface CollectedFeatures {
   /** float32: 50,000 of 2048 are 410 MB. */
   readonly features: FeatureMatrix;
-  /** Of the spatial features, which are not kept; absent where the network gives none, or for a single image. */
+  /** Of the spatial features, which are not kept; absent where they are not wanted, the network gives none, or for a single image. */
   readonly spatial?: Gaussian;
   /** The network gives class probabilities. */
   readonly hasClasses: boolean;
@@ -20,6 +20,8 @@ export interface CollectedFeatures {
 }
 
 export interface CollectOptions {
+  /** Also the Gaussian of the spatial features, where the network gives them. @default true */
+  readonly withSpatial?: boolean;
   /** Ends of the groups of the inception score; absent: not wanted. */
   readonly groups?: readonly number[];
   readonly onProgress?: (done: number) => void;
@@ -33,11 +35,11 @@ export async function collectFeatures(
   network: FeatureNetwork,
   stage: string,
   images: ImageSet,
-  { groups, onProgress }: CollectOptions = {},
+  { withSpatial = true, groups, onProgress }: CollectOptions = {},
 ): Promise<CollectedFeatures> {
   const { dim, spatialDim } = network;
   const data = new Float32Array(images.count * dim);
-  const covariance = spatialDim === undefined ? undefined : new CovarianceSum(spatialDim);
+  const covariance = spatialDim === undefined || !withSpatial ? undefined : new CovarianceSum(spatialDim);
   const scores = groups === undefined ? undefined : new InceptionScoreSum(groups);
   let hasClasses = false;
   let done = 0;
@@ -49,7 +51,7 @@ export async function collectFeatures(
     data.set(output.features, before * dim);
     if (output.spatial !== undefined) {
       check(output.spatial, spatialDim!);
-      covariance!.add(output.spatial);
+      covariance?.add(output.spatial);
     }
     if (output.probabilities !== undefined) {
       const classes = output.probabilities.length / batch.count;

@@ -16,9 +16,6 @@ import { openFeatureNetwork } from "./open-feature-network.js";
 import { openReference, type Reference, type ReferencePool } from "./reference-pool.js";
 import { type InfluenceRecord, writeInfluence } from "./write-influence.js";
 
-export type { GenerationMetrics } from "./measure-samples.js";
-export type { ImageBatch, Reference } from "./reference-pool.js";
-
 /** What is being done, and how many of its images are. */
 export type EvaluationProgress = (
   stage: "reference" | "floor" | "samples" | "metrics",
@@ -55,8 +52,10 @@ export interface SamplesToEvaluate {
   readonly step: number;
   /** Which weights drew them: `ema` or `model`. */
   readonly weights: string;
-  /** Where the record is written, with the influences of the samples beside it; nothing is written when absent. */
+  /** Where the record is written; nothing is written when absent. */
   readonly outPath?: string;
+  /** Also write the influences of the samples beside the record: more than a minute of work with 2048 features. @default false */
+  readonly withInfluence?: boolean;
   readonly onProgress?: EvaluationProgress;
 }
 
@@ -73,7 +72,7 @@ export interface EvaluationRecord {
   readonly metrics: GenerationMetrics;
   /** The same metrics of as many other real images in the place of the samples, or null. */
   readonly floor: GenerationMetrics | null;
-  /** How far each sample moves the metrics, for intervals; null where nothing was written or measured. */
+  /** How far each sample moves the metrics, for intervals; null where it was not asked for or nothing was measured. */
   readonly influence: InfluenceRecord | null;
   /** Why a metric, or the floor, is null. */
   readonly not_measured: Readonly<Record<string, string>>;
@@ -150,10 +149,11 @@ async function referenceSide(
     images === undefined
       ? undefined
       : await collectFeatures(network, "reference", images, {
+          withSpatial: statistics === undefined,
           onProgress: (done) => onProgress?.("reference", done, images.count),
         });
   const gaussian = statistics?.features ?? gaussianIfAny(collected);
-  const spatial = statistics === undefined ? collected?.spatial : statistics.spatial;
+  const spatial = (statistics ?? collected)?.spatial;
   return {
     ...(collected === undefined ? {} : { features: collected.features }),
     ...(gaussian === undefined ? {} : { gaussian }),
@@ -186,8 +186,8 @@ class ReferenceEvaluator implements Evaluator {
     progress?.("metrics", 0, count);
     const measured = measureSamples(this.network, this.reference, samples, this.settings(count));
     const { metrics, notMeasured } = measured;
-    const { outPath } = request;
-    const influences = outPath === undefined ? {} : measured.influences();
+    const { outPath, withInfluence = false } = request;
+    const influences = outPath === undefined || !withInfluence ? {} : measured.influences();
     const influence = Object.keys(influences).length === 0 ? null : await writeInfluence(outPath!, influences);
     progress?.("metrics", count, count);
     const seconds = (performance.now() - started) / 1e3; // the floor is of the reference, not of this arm
@@ -229,15 +229,15 @@ class ReferenceEvaluator implements Evaluator {
 
   private protocol(samples: number): EvaluationRecord["protocol"] {
     const { neighbours, kidSubsets, kidSubsetSize, seed } = this.settings(samples);
-    const { name, file, sizePx } = this.pool;
+    const { name, fileSha256, sizePx } = this.pool;
     const { features, isFromStatistics } = this.reference;
     return {
       source: name,
-      ...(file === undefined
+      ...(fileSha256 === undefined
         ? {}
         : {
             reference_file: {
-              sha256: file.sha256,
+              sha256: fileSha256,
               distances_by: isFromStatistics ? "statistics of the file" : "images of the file",
               images: features?.count ?? 0,
             } as const,

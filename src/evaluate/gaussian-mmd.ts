@@ -12,6 +12,7 @@
  */
 import { NumericError } from "../../data/errors.js";
 import { checkPair, type FeatureMatrix, visitProducts } from "./feature-matrix.js";
+import { remembered } from "./remembered.js";
 
 const SIGMA = 10;
 const SCALE = 1000;
@@ -24,8 +25,13 @@ export function gaussianMmd(reference: FeatureMatrix, samples: FeatureMatrix): n
   checkPair(reference, samples, 1);
   const [x, y] = [unit("reference", reference), unit("samples", samples)];
   // What is added is 1 − k: with this σ all k are near 1, and their differences are what counts.
-  return SCALE * (2 * meanGap(x, y) - meanGap(x, x) - meanGap(y, y));
+  return SCALE * (2 * meanGap(x, y) - gapOfReference(reference) - meanGap(y, y));
 }
+
+const gapOfReference = remembered((reference) => {
+  const x = unit("reference", reference);
+  return meanGap(x, x);
+});
 
 function unit(what: string, { data, count, dim }: FeatureMatrix): FeatureMatrix {
   const scaled = Float32Array.from(data);

@@ -8,6 +8,7 @@
 import { ShapeError } from "../../data/errors.js";
 import { randomStream } from "../../data/random.js";
 import { checkPair, type FeatureMatrix, selectRows, visitProducts } from "./feature-matrix.js";
+import { remembered } from "./remembered.js";
 
 export interface KernelDistance {
   /** Unbiased estimate from all vectors. */
@@ -34,6 +35,9 @@ export interface KernelDistanceOptions {
   /** Vectors of each set in a subset, drawn without replacement. Default {@link kidSubsetSize}. */
   readonly subsetSize?: number;
 }
+
+/** Of the polynomial kernel. */
+const DEGREE = 3;
 
 /** Subsets by default. */
 export const KID_SUBSETS = 50;
@@ -69,7 +73,7 @@ export function kernelDistance(
   });
   const subsetMean = values.reduce((sum, value) => sum + value, 0) / subsets;
   const subsetStd = Math.sqrt(values.reduce((sum, value) => sum + (value - subsetMean) ** 2, 0) / subsets);
-  const { value: kid, influence } = discrepancy(reference, samples, 3);
+  const { value: kid, influence } = discrepancy(reference, samples, DEGREE, cubicMean(reference));
   return { kid, subsetMean, subsetStd, subsets, subsetSize, influence };
 }
 
@@ -79,16 +83,23 @@ export function kernelDistance(
  * @param reference [n, D]; n ≥ 2. @param samples [m, D]; m ≥ 2. @param degree of the polynomial kernel. @default 3
  * @throws {ShapeError | NumericError} as {@link kernelDistance}, from two vectors on.
  */
-export function maximumMeanDiscrepancy(reference: FeatureMatrix, samples: FeatureMatrix, degree = 3): number {
+export function maximumMeanDiscrepancy(reference: FeatureMatrix, samples: FeatureMatrix, degree = DEGREE): number {
   checkPair(reference, samples, 2);
-  return discrepancy(reference, samples, degree).value;
+  return discrepancy(reference, samples, degree, meanWithin(reference, degree)).value;
 }
 
-function discrepancy(reference: FeatureMatrix, samples: FeatureMatrix, degree: number) {
+/** Mean of k over pairs of different vectors. @param ofColumns gets the sum of each with all others added. */
+function meanWithin(set: FeatureMatrix, degree: number, ofColumns?: Float64Array): number {
+  const options = { below: true, ...(ofColumns === undefined ? {} : { ofColumns }) };
+  return (2 * kernelSum(set, set, degree, options)) / (set.count * (set.count - 1));
+}
+
+const cubicMean = remembered((reference) => meanWithin(reference, DEGREE));
+
+function discrepancy(reference: FeatureMatrix, samples: FeatureMatrix, degree: number, ofReference: number) {
   const [n, m] = [reference.count, samples.count];
   const [within, across] = [new Float64Array(m), new Float64Array(m)]; // sums of k for each sample
-  const ofReference = (2 * kernelSum(reference, reference, degree, { below: true })) / (n * (n - 1));
-  const ofSamples = (2 * kernelSum(samples, samples, degree, { below: true, ofColumns: within })) / (m * (m - 1));
+  const ofSamples = meanWithin(samples, degree, within);
   const between = (2 * kernelSum(reference, samples, degree, { ofColumns: across })) / (n * m);
   // The means of both terms are those of the estimate: what is left has the mean 0.
   const influence = Float32Array.from(

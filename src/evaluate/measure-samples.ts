@@ -79,12 +79,12 @@ export function measureSamples(
     if (fewest >= least) return compute(reference.features);
     return without(names, `wants at least ${least} images on each side, got ${fewest}`);
   };
-  const distance = (name: string, real: Gaussian | undefined, drawn: () => Gaussian | undefined): Measured => {
+  const distance = (name: string, real: Gaussian | undefined, drawn: Gaussian | undefined): Measured => {
     if (reference.isFromStatistics && real === undefined)
       return without([name], "the reference file has no mu_s and sigma_s");
     const fewest = Math.min(reference.count ?? features.count, features.count);
     if (fewest < 2) return without([name], `wants at least 2 images on each side, got ${fewest}`);
-    return frechetDistance(real!, drawn()!);
+    return frechetDistance(real!, drawn!);
   };
 
   const kid = ofImages(["kid", "kid_std"], Math.max(4, settings.kidSubsetSize), (real) =>
@@ -102,10 +102,10 @@ export function measureSamples(
   const score =
     samples.score ?? without(["inception_score", "inception_score_std"], noScore(network, samples, settings));
   const metrics: GenerationMetrics = {
-    frechet_distance: distance("frechet_distance", reference.gaussian, () => drawn!),
+    frechet_distance: distance("frechet_distance", reference.gaussian, drawn),
     ...(spatialDim === undefined
       ? {}
-      : { spatial_frechet_distance: distance("spatial_frechet_distance", reference.spatial, () => samples.spatial) }),
+      : { spatial_frechet_distance: distance("spatial_frechet_distance", reference.spatial, samples.spatial) }),
     kid: kid?.kid ?? null,
     kid_std: kid?.subsetStd ?? null,
     ...(mmd === undefined ? {} : { [mmd]: ofImages([mmd], 1, (real) => gaussianMmd(real, features)) }),

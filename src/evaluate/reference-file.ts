@@ -39,7 +39,6 @@ export interface ReferenceStatistics {
 }
 
 export interface ReferenceFile {
-  readonly path: string;
   /** Of the file. */
   readonly sha256: string;
   readonly images?: ImageSet;
@@ -62,7 +61,6 @@ export async function openReferenceFile(path: string): Promise<ReferenceFile> {
   }
   const described = names.has("descry") ? await readDescribed(path) : undefined;
   return {
-    path,
     sha256: await hashFile(path),
     ...(images === undefined ? {} : { images }),
     async statisticsFor(network) {

@@ -6,8 +6,6 @@ import type { FeatureNetwork } from "./feature-network.js";
 import { type ImageBatch, type ImageSet, imagesInMemory, imagesOfSource } from "./image-set.js";
 import { openReferenceFile, type ReferenceStatistics } from "./reference-file.js";
 
-export type { ImageBatch } from "./image-set.js";
-
 /**
  * The real images: given, or drawn without replacement from a source (all of it where `count` is absent), or a reference file of the ADM
  * evaluation suite. A `floor` set, or what the source has left, is measured as if it were samples: what a perfect model would score.
@@ -21,7 +19,7 @@ export type Reference =
 export interface ReferencePool {
   readonly name: string | null;
   /** Of a reference file. */
-  readonly file?: { readonly path: string; readonly sha256: string };
+  readonly fileSha256?: string;
   /** What samples have to be; null: a file of statistics does not say. */
   readonly sizePx: number | null;
   /** How many real images there are besides the reference. */
@@ -84,7 +82,7 @@ async function filePool(path: string): Promise<ReferencePool> {
   const { sha256, images, statisticsFor } = await openReferenceFile(path);
   return {
     name: path,
-    file: { path, sha256 },
+    fileSha256: sha256,
     sizePx: images?.sizePx ?? null,
     spare: 0,
     ...(images === undefined ? {} : { reference: images }),

@@ -47,8 +47,7 @@ export const alongCount = ({ sample, evaluate }: Experiment): number => evaluate
 
 /** Whether the training keeps weights after this step. The last ones are in the last checkpoint. */
 export function isKept(step: number, { train, evaluate }: Pick<Experiment, "train" | "evaluate">): boolean {
-  // Records of older runs lack the key.
-  const every = evaluate.every ?? null;
+  const { every } = evaluate;
   return every !== null && step % every === 0 && step < train.steps;
 }
 
@@ -58,7 +57,7 @@ export function isKept(step: number, { train, evaluate }: Pick<Experiment, "trai
  */
 export async function alongPoints(runFolder: string, experiment: Experiment, arm: string): Promise<AlongPoint[]> {
   const { train, sample, evaluate } = experiment;
-  const every = evaluate.every ?? null;
+  const { every } = evaluate;
   if (every === null || (await findImported(runFolder, arm)) !== undefined) return [];
   const steps: number[] = [];
   for (let step = every; step < train.steps; step += every) steps.push(step);

@@ -3,7 +3,6 @@
  * checks that need two keys at once.
  */
 import { DescryError } from "../../data/errors.js";
-import type { AutoencoderSettings } from "../../features/autoencoder/autoencoder-name.js";
 import { parseAutoencoder } from "../../features/autoencoder/parse-autoencoder.js";
 import { parseTarget } from "../../features/targets.js";
 import { networkSlug } from "../evaluate/network-name.js";
@@ -95,7 +94,10 @@ function completeLatents({ model, latents, train }: ExperimentFile, origin: Conf
   if (train.device === "tfjs-cpu" || train.device === "tfjs-gpu") {
     throw configError(origin, ["train", "device"], `autoencoders run on cpu, webgpu or cuda, got ${train.device}`);
   }
-  const { name, channels, ...own } = readAutoencoder(latents.autoencoder, fail);
+  const { name, channels, ...own } = parsed(
+    () => parseAutoencoder(latents.autoencoder),
+    (message) => fail("autoencoder", message),
+  );
   if (latents.scale === "data" && latents.bias !== null) {
     throw fail("bias", "is measured together with the scale, which is data", "leave it out, or give both in numbers");
   }
@@ -117,11 +119,12 @@ function completeLatents({ model, latents, train }: ExperimentFile, origin: Conf
   return { autoencoder: name, scale, bias, cacheDtype: latents.cacheDtype };
 }
 
-function readAutoencoder(name: string, fail: (key: string, message: string) => Error): AutoencoderSettings {
+/** What a parser says is wrong becomes a problem of the key that it was in. */
+function parsed<T>(parse: () => T, fail: (message: string) => Error): T {
   try {
-    return parseAutoencoder(name);
+    return parse();
   } catch (error) {
-    if (error instanceof DescryError) throw fail("autoencoder", error.message);
+    if (error instanceof DescryError) throw fail(error.message);
     throw error;
   }
 }
@@ -160,17 +163,17 @@ function checkData(space: SpaceKeys, origin: ConfigOrigin): void {
     const hint = "or flips: false for the centre crop alone";
     throw configError(origin, ["data", "variants"], "wanted at least 2 with data.flips, got 1", hint);
   }
-  const pixels = latents == null ? 1 : parseAutoencoder(latents.autoencoder).downsampling;
+  const pixels = latents === null ? 1 : parseAutoencoder(latents.autoencoder).downsampling;
   if (data.sizePx % pixels !== 0) {
     const message = `wanted a multiple of the autoencoder's downsampling (${pixels} pixels), got ${data.sizePx}`;
     throw configError(origin, ["data", "sizePx"], message);
   }
   const step = model.patch * pixels;
-  const unit = latents == null ? "pixels" : "latents";
+  const unit = latents === null ? "pixels" : "latents";
   if (data.sizePx % step !== 0) {
-    const of = latents == null ? "" : ` of ${pixels} pixels each`;
+    const of = latents === null ? "" : ` of ${pixels} pixels each`;
     const message = `wanted a multiple of the patch (${model.patch} ${unit}${of}), got ${data.sizePx}`;
-    const hint = `the grid has sizePx / ${latents == null ? "patch" : step} tokens a side`;
+    const hint = `the grid has sizePx / ${latents === null ? "patch" : step} tokens a side`;
     throw configError(origin, ["data", "sizePx"], message, hint);
   }
   if (gridOf(space) < 2) {
@@ -191,7 +194,10 @@ function completeArm(file: ExperimentFile, i: number, model: ModelConfig, origin
     }
     return { name: arm.name, align: null };
   }
-  const target = canonicalTarget(arm.target, fail);
+  const { name: target } = parsed(
+    () => parseTarget(arm.target!),
+    (message) => fail("target", message),
+  );
   const projector = arm.projector ?? "mlp";
   if (projector !== "conv" && arm.kernel !== null) {
     throw fail("kernel", `only the conv projector has a kernel, got projector ${projector}`, "use projector: conv");
@@ -216,15 +222,6 @@ function completeArm(file: ExperimentFile, i: number, model: ModelConfig, origin
     projectorWidth: arm.projectorWidth ?? file.align.projectorWidth,
   };
   return { name: arm.name, align };
-}
-
-function canonicalTarget(target: string, fail: (key: string, message: string) => Error): string {
-  try {
-    return parseTarget(target).name;
-  } catch (error) {
-    if (error instanceof DescryError) throw fail("target", error.message);
-    throw error;
-  }
 }
 
 function checkPrecision({ train }: ExperimentFile, origin: ConfigOrigin): void {
@@ -271,14 +268,11 @@ function checkSampling({ sample, evaluate }: ExperimentFile, origin: ConfigOrigi
 }
 
 function checkNetworks({ network, also }: ExperimentFile["evaluate"], origin: ConfigOrigin): void {
-  const check = (name: string, path: readonly (string | number)[]) => {
-    try {
-      return networkSlug(name);
-    } catch (error) {
-      if (error instanceof DescryError) throw configError(origin, path, error.message);
-      throw error;
-    }
-  };
+  const check = (name: string, path: readonly (string | number)[]) =>
+    parsed(
+      () => networkSlug(name),
+      (message) => configError(origin, path, message),
+    );
   const seen = new Set([check(network, ["evaluate", "network"])]);
   for (const [i, name] of also.entries()) {
     const slug = check(name, ["evaluate", "also", i]);
@@ -307,7 +301,7 @@ export function checkCounts(
     throw configError(origin, ["evaluate", "referenceCount"], message, "null takes all");
   }
   // How many a reference file has is seen when it is opened.
-  const real = evaluate.reference == null ? (evaluate.referenceCount ?? images.count) : sample.count;
+  const real = evaluate.reference === null ? (evaluate.referenceCount ?? images.count) : sample.count;
   const fewest = Math.min(sample.count, real);
   if (evaluate.neighbours >= fewest) {
     const message = `wanted fewer than the ${fewest} images that are compared, got ${evaluate.neighbours}`;

@@ -1,4 +1,5 @@
 import { referenceOrder } from "../evaluate/reference-pool.js";
+import { alongCount } from "./along-training.js";
 import type { Experiment } from "./schema.js";
 
 /**
@@ -7,8 +8,19 @@ import type { Experiment } from "./schema.js";
  *
  * @returns indices, ascending.
  */
-export function comparedImages({ evaluate, sample, seed }: Experiment, length: number): Uint32Array {
-  const reference = evaluate.reference == null ? (evaluate.referenceCount ?? length) : 0;
-  const wanted = Math.min(length, reference + sample.count);
-  return referenceOrder(length, seed).slice(0, wanted).sort();
+export function comparedImages(experiment: Experiment, length: number): Uint32Array {
+  const { evaluate, sample, seed } = experiment;
+  const reference = evaluate.reference === null ? (evaluate.referenceCount ?? length) : 0;
+  return imagesOfRows(reference + Math.max(sample.count, alongCount(experiment)), length, seed);
+}
+
+/**
+ * Which images the first rows of a run's cached pixels are, however many of the compared ones were cached.
+ *
+ * @param rows of the store; where all images are there, they come first, and other variants of them may follow.
+ * @returns indices, ascending: row i is image `[i]`.
+ */
+export function imagesOfRows(rows: number, length: number, seed: number): Uint32Array {
+  if (rows >= length) return Uint32Array.from({ length }, (_, i) => i);
+  return referenceOrder(length, seed).slice(0, rows).sort();
 }

@@ -9,8 +9,8 @@ import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { CacheError, UsageError } from "../../data/errors.js";
 import { holdFolder } from "../../data/folder-lock.js";
 import { markUsed } from "../../data/row-folders.js";
-import { isRowStore, openRowStore, type RowStore } from "../../data/row-store.js";
-import { verifyChangedShards } from "../../data/verified-shards.js";
+import { isRowStore, type RowStore } from "../../data/row-store.js";
+import { openVerifiedStore } from "../../data/verified-shards.js";
 import type { Experiment } from "./schema.js";
 import { targetsOf } from "./steps/step.js";
 
@@ -127,7 +127,7 @@ export async function isFeaturesRecordWhole(
   workingFolder: string,
 ): Promise<boolean> {
   const targets = targetsOf(arms).map((target) => record.targets[target]);
-  const stores = [record.images, ...(latents == null ? [] : [record.latents]), ...targets];
+  const stores = [record.images, ...(latents === null ? [] : [record.latents]), ...targets];
   for (const store of stores) {
     if (store === undefined || !(await isRowStore(path.resolve(workingFolder, store.folder), store.key))) return false;
   }
@@ -143,9 +143,8 @@ export async function isFeaturesRecordWhole(
 export async function openCachedStore({ folder, key }: CachedStore): Promise<RowStore> {
   const hold = await holdIfThere(folder);
   try {
-    await verifyChangedShards(folder, key);
+    const store = await openVerifiedStore(folder, key);
     await markUsed(folder);
-    const store = await openRowStore(folder, key);
     return {
       header: store.header,
       folder,

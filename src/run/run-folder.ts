@@ -17,7 +17,7 @@ import { CacheError, UsageError } from "../../data/errors.js";
 import { networkSlug } from "../evaluate/network-name.js";
 import { type MachineFacts, machineFacts, readVersions, type Versions } from "./machine.js";
 import { hashExperiment, type ResolvedExperiment } from "./resolve-experiment.js";
-import type { ArmConfig, Experiment } from "./schema.js";
+import { type ArmConfig, type Experiment, LATER_KEYS } from "./schema.js";
 
 /** Name of the file that makes a folder a run. */
 export const RUN_RECORD = "experiment.json";
@@ -127,7 +127,16 @@ function parseRecord(text: string, file: string): RunRecord {
       hint: "change the experiment file instead; it gets a run of its own",
     });
   }
+  fillLaterKeys(record.experiment);
   return record;
+}
+
+function fillLaterKeys(experiment: Experiment): void {
+  for (const [path, before] of Object.entries(LATER_KEYS)) {
+    const [key, section] = path.split(".").reverse() as [string, keyof Experiment | undefined];
+    const holder = (section === undefined ? experiment : experiment[section]) as Record<string, unknown>;
+    holder[key] ??= before;
+  }
 }
 
 /** `.descry/cache` of a working folder. */
@@ -151,7 +160,7 @@ export function armFiles(runFolder: string, arm: string): ArmFiles {
 /** Networks that an experiment evaluates by, and the file that each writes of an arm: the first one's is `evaluation.json`. */
 export function evaluationFiles(runFolder: string, arm: string, { evaluate }: Pick<Experiment, "evaluate">) {
   const { folder, evaluation } = armFiles(runFolder, arm);
-  const others = (evaluate.also ?? []).map((network) => ({
+  const others = evaluate.also.map((network) => ({
     network,
     file: path.join(folder, `evaluation-${networkSlug(network)}.json`),
   }));

@@ -260,8 +260,8 @@ export interface Experiment {
   readonly seed: number;
   readonly data: DataConfig;
   readonly model: ModelConfig;
-  /** Null in pixel space; older records lack it. */
-  readonly latents?: LatentsConfig | null;
+  /** Null in pixel space. */
+  readonly latents: LatentsConfig | null;
   readonly align: ExperimentFile["align"];
   readonly train: TrainConfig;
   readonly sample: SampleConfig;
@@ -269,7 +269,10 @@ export interface Experiment {
   readonly arms: readonly ArmConfig[];
 }
 
-/** Dotted keys that came later, and how it was before: left out of the hash where it still is so, so that older runs keep their names. */
+/**
+ * Dotted keys that came later, and how it was before: left out of the hash where it still is so, so that older runs keep their names,
+ * and filled in where the record of an older run lacks them.
+ */
 export const LATER_KEYS = {
   "data.variants": null,
   "data.seed": null,
@@ -278,6 +281,12 @@ export const LATER_KEYS = {
   "evaluate.every": null,
   "evaluate.everyCount": null,
   "evaluate.reference": null,
+  // Result-neutral: never in the hash.
+  "align.device": "cpu",
+  "train.device": "cpu",
+  "train.tensorboard": false,
+  "sample.film": 8,
+  "evaluate.also": [],
 } as const;
 
 /** Dotted keys that change how a run is done and never what comes out: left out of the hash. */

@@ -8,7 +8,7 @@ export type SpaceKeys = Pick<Experiment, "data" | "model" | "latents">;
 
 /** Channels and side of what the model sees. */
 function spaceOf({ data, latents }: SpaceKeys): { channels: number; sizePx: number } {
-  if (latents == null) return { channels: 3, sizePx: data.sizePx };
+  if (latents === null) return { channels: 3, sizePx: data.sizePx };
   const { channels, downsampling } = parseAutoencoder(latents.autoencoder);
   return { channels, sizePx: data.sizePx / downsampling };
 }

@@ -97,12 +97,6 @@ interface OpenedDrawing {
   batches(): AsyncGenerator<Uint8Array>;
 }
 
-/** Samples as they come from the model. */
-export interface DrawnSamples extends Omit<OpenedDrawing, "batches"> {
-  /** [N,H,W,3] uint8. */
-  readonly images: Uint8Array;
-}
-
 /**
  * Draw samples from a trained model and write them down, each batch as it is drawn: never all of them are in memory.
  *
@@ -142,12 +136,12 @@ export async function sampleArm({ outFolder, ...options }: SampleArmOptions): Pr
   return record;
 }
 
-/** Samples in memory, as {@link openDrawing} draws them: for a few. @throws as it. */
-export async function drawSamples(options: Omit<SampleArmOptions, "outFolder">): Promise<DrawnSamples> {
-  const { batches, ...drawing } = await openDrawing(options);
+/** Samples in memory, as {@link openDrawing} draws them: for a few. @returns [N,H,W,3]. @throws as it. */
+export async function drawSamples(options: Omit<SampleArmOptions, "outFolder">): Promise<Uint8Array> {
+  const { batches } = await openDrawing(options);
   const parts: Uint8Array[] = [];
   for await (const part of batches()) parts.push(part);
-  return { ...drawing, images: new Uint8Array(Buffer.concat(parts)) };
+  return new Uint8Array(Buffer.concat(parts));
 }
 
 /**

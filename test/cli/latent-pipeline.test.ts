@@ -126,6 +126,20 @@ describe("the pipeline in latent space", () => {
     }
   });
 
+  test("exported are the latents and not the few pixels beside them, whose rows are other images", async () => {
+    expect(await descry(["export", "tiny.yaml", "--out", "out"], project)).toMatchObject({ code: 0 });
+    const out = path.join(project, "out");
+    const { length, stores } = readJson(out, "export.json");
+    expect(length).toBe(18);
+    expect(Object.keys(stores)).toEqual(["latents", "targets/sift"]);
+    for (const { rows } of Object.values<{ rows: number }>(stores)) expect(rows).toBe(54);
+    expect(stores.latents.scale).toEqual(readJson(runFolder(project), "features.json").latents.scale);
+    expect(existsSync(path.join(out, "images"))).toBe(false);
+    const readme = readFileSync(path.join(out, "README.md"), "utf8");
+    expect(readme).toMatch(/^\| latents, features of targets +\| `STORE\/shard/m);
+    expect(readme).toContain("no pixels");
+  });
+
   test("the same command again skips everything", async () => {
     const again = await descry(["run", "tiny.yaml", "--json"], project);
     const { steps } = JSON.parse(again.stdout) as { steps: Record<string, { name: string; state: string }[]> };
@@ -141,6 +155,26 @@ describe("the pipeline in latent space", () => {
     for (const arm of ["control", "aligned"]) {
       expect(checkpoint(other, arm).equals(checkpoint(project, arm)), arm).toBe(true);
     }
+  });
+
+  test("evaluated along training by more samples than at the end, the pixels of as many real images are cached", async () => {
+    const other = newProject();
+    const along = ["--set", "evaluate.every=1", "--set", "evaluate.everyCount=10", "--set", "arms=[{ name: control }]"];
+    const { code, stderr } = await descry(["run", "tiny.yaml", ...along], other);
+    expect(stderr).not.toMatch(/^descry: /m);
+    expect(code).toBe(0);
+    const { folder } = readJson(runFolder(other), "features.json").images;
+    const pixels = await openRowStore(path.resolve(other, folder));
+    expect(pixels.header.rows).toBe(16);
+    await pixels.close();
+    const evaluation = readJson(runFolder(other), "arms", "control", "along", "0000001", "evaluation.json");
+    expect(evaluation).toMatchObject({ samples: 10, reference: 6, floor: { kid: expect.any(Number) } });
+    // Intervals are of the end.
+    expect(evaluation.influence).toBe(null);
+    expect(readJson(runFolder(other), "arms", "control", "evaluation.json").influence).not.toBe(null);
+    const { maps } = readJson(runFolder(other), "arms", "control", "film", "film.json");
+    const compared = randomStream(0, "evaluate/reference", 0).permutation(18).slice(0, 16);
+    expect([...compared]).toEqual(expect.arrayContaining(maps.images));
   });
 
   test("another scale is another run with the same cache; its weights differ", async () => {

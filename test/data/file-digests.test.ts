@@ -15,8 +15,8 @@ import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FileDigests } from "../../data/file-digests.js";
 import { openImageSource } from "../../data/open-source.js";
-import { openRowStore, writeRowStore } from "../../data/row-store.js";
-import { VERIFIED, verifyChangedShards } from "../../data/verified-shards.js";
+import { writeRowStore } from "../../data/row-store.js";
+import { openVerifiedStore, VERIFIED } from "../../data/verified-shards.js";
 
 /** Files that were changed less than 3 s ago are not remembered: let it be later. */
 beforeEach(() => {
@@ -163,6 +163,7 @@ describe("shards that were found whole", () => {
     await writeRowStore(folder, header, rows, { shardRows: 4 });
     return folder;
   };
+  const verify = async (folder: string) => (await openVerifiedStore(folder, "k")).close();
   const shard = (folder: string, i: number) => path.join(folder, `shard-0000${i}.safetensors`);
   const flip = (file: string) => {
     const bytes = readFileSync(file);
@@ -172,20 +173,19 @@ describe("shards that were found whole", () => {
 
   test("are written down, and those that were touched are read again", async () => {
     const folder = await setUp();
-    await verifyChangedShards(folder, "k");
+    await verify(folder);
     const record = JSON.parse(readFileSync(path.join(folder, VERIFIED), "utf8"));
     expect(Object.keys(record.shards)).toEqual([0, 1, 2].map((i) => path.basename(shard(folder, i))));
-    await verifyChangedShards(folder, "k");
+    await verify(folder);
     flip(shard(folder, 1));
-    await expect(verifyChangedShards(folder, "k")).rejects.toThrow(/shard-00001.*changed since it was written/);
+    await expect(verify(folder)).rejects.toThrow(/shard-00001.*changed since it was written/);
     flip(shard(folder, 1));
-    await verifyChangedShards(folder, "k");
-    await (await openRowStore(folder, "k")).close();
+    await verify(folder);
   });
 
   test("are believed to be whole only as what was written down says", async () => {
     const folder = await setUp();
-    await verifyChangedShards(folder, "k");
+    await verify(folder);
     flip(shard(folder, 2));
     const file = path.join(folder, VERIFIED);
     const record = JSON.parse(readFileSync(file, "utf8"));
@@ -193,10 +193,10 @@ describe("shards that were found whole", () => {
     // Somebody lies: so it is this file that saves the reading.
     record.shards["shard-00002.safetensors"] = `${size} ${ino} ${mtimeNs} ${ctimeNs}`;
     writeFileSync(file, JSON.stringify(record));
-    await verifyChangedShards(folder, "k");
+    await verify(folder);
     for (const worthless of ["{", JSON.stringify({ ...record, key: "other" }), "null"]) {
       writeFileSync(file, worthless);
-      await expect(verifyChangedShards(folder, "k")).rejects.toThrow(/shard-00002/);
+      await expect(verify(folder)).rejects.toThrow(/shard-00002/);
     }
   });
 });

@@ -84,6 +84,7 @@ describe("evaluating samples", () => {
       seed: 5,
       samplesPath: at("samples.npz"),
       outPath,
+      withInfluence: true,
     };
     const record = await evaluateSamples({ ...options, ...request, inceptionSplits: 4 });
     expect(JSON.parse(await readFile(outPath, "utf8"))).toEqual(record);

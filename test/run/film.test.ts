@@ -5,13 +5,14 @@ import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readSafetensors, writeSafetensors } from "../../data/safetensors.js";
 import { type FilmRecord, filmSchema } from "../../src/report/film-record.js";
+import { comparedImages } from "../../src/run/compared-images.js";
 import { armFiles } from "../../src/run/run-folder.js";
 import type { Experiment } from "../../src/run/schema.js";
 import { type FilmInput, isFilmed, openFilm } from "../../src/run/tasks/film.js";
 import { drawSamples } from "../../src/sample/sample-arm.js";
 import { trainArm } from "../../src/train/train-arm.js";
 import { ARMS, experiment } from "../report/fixture.js";
-import { featureStore, imageStore, LENGTH, MODEL, tinyArm } from "../train/tiny-run.js";
+import { featureStore, imageStore, LENGTH, MODEL, memoryStore, tinyArm } from "../train/tiny-run.js";
 
 describe("which checkpoints are filmed", () => {
   const filmed = (steps: number, checkpointEvery: number) =>
@@ -79,7 +80,7 @@ describe("a film", () => {
     const drawn: Uint8Array[] = [];
     await train(async (checkpoint, step) => {
       await made.shoot(checkpoint, step);
-      const { images } = await drawSamples({
+      const images = await drawSamples({
         checkpoint,
         config: MODEL,
         sampler: "euler",
@@ -113,6 +114,35 @@ describe("a film", () => {
     const rows = (await imageStore().read("image", [0, 1, 2])) as Uint8Array;
     expect(images.data.subarray(8 * 3, 16 * 3)).toEqual(Buffer.from(rows.subarray(192, 192 + 24)));
     expect((await pixels(film("target.png"))).size).toEqual([6, 2]);
+  });
+
+  test("shows images whose pixels are cached, where only those that the evaluation compares are", async () => {
+    const given = input();
+    const { evaluate, sample } = given.experiment;
+    const few = {
+      ...given.experiment,
+      seed: 2,
+      evaluate: { ...evaluate, referenceCount: 2 },
+      sample: { ...sample, count: 2 },
+    };
+    const compared = comparedImages(few, LENGTH);
+    expect([...compared]).toEqual([1, 5, 6, 7]);
+    const { sizePx: S } = MODEL;
+    const data = (await imageStore().read("image", compared)) as Uint8Array;
+    const made = await openFilm({
+      ...given,
+      experiment: few,
+      pixels: memoryStore({ image: { shape: [S, S, 3], dtype: "U8", data } }),
+    });
+    await train(made.shoot);
+    await made.dispose();
+    const shown = record().maps.images;
+    expect(shown).toEqual([1, 5, 6]);
+    const images = await pixels(film("images.png"));
+    for (const [i, row] of shown.entries()) {
+      const whole = (await imageStore().read("image", [row])) as Uint8Array;
+      expect(images.data.subarray(i * S * 3, (i + 1) * S * 3)).toEqual(Buffer.from(whole.subarray(0, S * 3)));
+    }
   });
 
   test("killed between a checkpoint and its frame, it has the frame after all, with the same bytes", async () => {

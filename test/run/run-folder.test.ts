@@ -4,6 +4,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { resolveExperiment } from "../../src/run/resolve-experiment.js";
 import { createRun, findArm, openRun } from "../../src/run/run-folder.js";
+import { LATER_KEYS } from "../../src/run/schema.js";
 
 const TEXT = `name: small
 model: { width: 32, depth: 2, heads: 2, patch: 4 }
@@ -50,6 +51,20 @@ test("a record that is damaged or changed by hand is refused, an absent one is e
   writeFileSync(file, text.slice(0, -20));
   await expect(openRun(folder, cwd)).rejects.toThrow(/not valid JSON/);
   await expect(openRun(cwd, cwd)).rejects.toThrow(/no run here/);
+});
+
+test("a record of an older version, without the keys that came later, says what was so before there were any", async () => {
+  const cwd = temporaryFolder();
+  const { folder, record } = await createRun(resolveExperiment(TEXT, "a.yaml"), cwd, cwd);
+  const file = path.join(folder, "experiment.json");
+  const older = JSON.parse(readFileSync(file, "utf8"));
+  for (const dotted of Object.keys(LATER_KEYS)) {
+    const [key, section] = dotted.split(".").reverse() as [string, string?];
+    delete (section === undefined ? older.experiment : older.experiment[section])[key];
+  }
+  expect(Object.keys(older.experiment.sample)).not.toContain("film");
+  writeFileSync(file, JSON.stringify(older));
+  expect((await openRun(folder, cwd)).record).toEqual(record);
 });
 
 test("findArm lists the arms that there are", () => {

@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import { readLegacyTorchFile } from "../../../data/legacy-torch-file.js";
+import { type Preprocessing, toPlanes } from "../../../features/onnx/preprocessing.js";
 import { resizeImages } from "../../../features/resize-images.js";
 import { openModel } from "../../compile/session.js";
 import type { FeatureNetwork, NetworkOptions } from "../feature-network.js";
@@ -20,6 +21,7 @@ import { softmax } from "./softmax.js";
 const VERSION = 1;
 const BATCH = 16;
 const INTERPOLATION = "bilinear-tf1";
+const PREPROCESSING: Preprocessing = { scale: 1, mean: [128, 128, 128], std: [128, 128, 128] };
 
 /**
  * Open it; its weights are found or downloaded.
@@ -41,8 +43,9 @@ export async function inceptionOf(
   const model = await openModel(inceptionModel(weights), threads === undefined ? {} : { threads });
   const run = async (images: Uint8Array, rows: number, sizePx: number) => {
     const resized = resizeImages(images, { count: rows, sizePx, targetPx: INCEPTION_PX, interpolation: INTERPOLATION });
+    const data = toPlanes(resized, { rows, batch: rows, sizePx: INCEPTION_PX }, PREPROCESSING);
     const shape = [rows, 3, INCEPTION_PX, INCEPTION_PX];
-    const { pool, spatial, logits } = await model.run({ image: { data: planesOf(resized, rows), shape } });
+    const { pool, spatial, logits } = await model.run({ image: { data, shape } });
     return {
       features: pool!.data as Float32Array,
       spatial: spatial!.data as Float32Array,
@@ -62,17 +65,4 @@ export async function inceptionOf(
       gatherBatches(images, { count, size, batch: BATCH }, (part, rows) => run(part, rows, size), onProgress),
     dispose: () => model.dispose(),
   };
-}
-
-/** [rows, 299, 299, 3] in 0…255 to [rows, 3, 299, 299], (x − 128) / 128. */
-function planesOf(images: Float32Array, rows: number): Float32Array {
-  const area = INCEPTION_PX * INCEPTION_PX;
-  const planes = new Float32Array(images.length);
-  for (let row = 0; row < rows; row++) {
-    for (let c = 0; c < 3; c++) {
-      const [from, to] = [row * area * 3 + c, (row * 3 + c) * area];
-      for (let i = 0; i < area; i++) planes[to + i] = (images[from + i * 3]! - 128) / 128;
-    }
-  }
-  return planes;
 }

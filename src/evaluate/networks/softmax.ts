@@ -1,4 +1,4 @@
-/** Class probabilities of scores [rows, classes], row by row. New. */
+/** @param scores [rows, classes], logits. @returns new, [rows, classes]: probabilities, of which each row sums to 1. */
 export function softmax(scores: ArrayLike<number>, rows: number): Float32Array {
   const classes = scores.length / rows;
   const probabilities = new Float32Array(scores.length);

@@ -14,7 +14,7 @@ Written by \`descry export\`. \`export.json\` lists everything here by name; all
 
 | what                             | where                                                                                          |
 | -------------------------------- | ---------------------------------------------------------------------------------------------- |
-| images${isLatent ? ", latents" : ""}, features of targets | \`STORE/shard-*.safetensors\`, a tensor a column, \`[rows, …]\`; shard s begins with row s · \`shardRows\` |
+| ${`${seen}, features of targets`.padEnd(32)} | \`STORE/shard-*.safetensors\`, a tensor a column, \`[rows, …]\`; shard s begins with row s · \`shardRows\` |
 | labels                           | \`labels.safetensors\`, tensor \`labels\` int64, one an image; names in \`classes\` of export.json    |
 | initial weights of an arm        | \`arms/NAME/initial.safetensors\`, the names and shapes of the reference SiT's state_dict         |
 | its recipe                       | \`arms/NAME/recipe.json\`: model, target, projector, optimizer, path                              |
@@ -54,7 +54,7 @@ Conventions, as in the REPA and iREPA code:
 
 - ${
     isLatent
-      ? "Latents: column `latent`, means [C,S,S], or [2C,S,S] with standard deviations behind them to draw z from; the model sees (z − bias) · scale, both in `stores.latents` of export.json."
+      ? "Latents: there are no pixels in this folder. Column `latent`, means [C,S,S], or [2C,S,S] with standard deviations behind them to draw z from; the model sees (z − bias) · scale, both in `stores.latents` of export.json."
       : "Pixels: uint8 [S,S,3]; the model sees them as [3,S,S] in −1 … 1: x / 127.5 − 1."
   }
 - t = 0 is data and t = 1 is noise; linear path: x_t = (1 − t) · data + t · noise, and the model predicts noise − data.

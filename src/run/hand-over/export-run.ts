@@ -60,7 +60,7 @@ export async function exportRun(
     await preparePartial(partial, identity, sizeBytes, progress);
     for (const store of stores) await exportStore(store, partial, progress);
     for (const arm of arms) await exportArm(arm, experiment, stores, partial, progress);
-    const labels = await readLabels(stores);
+    const labels = await readLabels(stores[0]!);
     const labelTensor: SafeTensor = { dtype: "I64", shape: [labels.length], data: labels };
     await writeSafetensors(path.join(partial, "labels.safetensors"), { labels: labelTensor });
     await writeFileAtomic(path.join(partial, "README.md"), exportReadme(experiment, stores));
@@ -177,10 +177,8 @@ async function exportArm(
   task.finish(`${Object.keys(tensors).length} tensors, recipe`);
 }
 
-/** Of the centre crops; those of their variants are the same. In latent space the images may be fewer: those of the evaluation. */
-async function readLabels(stores: readonly OpenedStore[]): Promise<BigInt64Array> {
-  const { store, length } =
-    stores.find(({ name }) => name === "latents") ?? stores.find(({ name }) => name === "images")!;
+/** Of the centre crops; those of their variants are the same. */
+async function readLabels({ store, length }: OpenedStore): Promise<BigInt64Array> {
   const rows = Array.from({ length }, (_, i) => i);
   return BigInt64Array.from((await store.read("label", rows)) as Int32Array, BigInt);
 }

@@ -3,7 +3,7 @@ import path from "node:path";
 import { planRowStore, type RowStorePlan, rowsOfShard, shardCount } from "../../../data/row-plan.js";
 import { bytesOfRow, shardFile } from "../../../data/row-shard.js";
 import { type Column, type RowStore, writeRowStore } from "../../../data/row-store.js";
-import { type FeaturesRecord, openCachedStore } from "../features-record.js";
+import { type CachedStore, type FeaturesRecord, type LatentsRecord, openCachedStore } from "../features-record.js";
 import { formatDuration } from "../format.js";
 import type { ProgressSink } from "../progress.js";
 import { taskLabel } from "../steps/step.js";
@@ -29,18 +29,19 @@ const BATCH = 64;
 const PLAIN: readonly string[] = ["F32", "F16", "U8", "I32"];
 
 /**
- * Open all stores of a run: whatever features.json names by folder and key. What it says of one besides (how latents are scaled) is
- * kept in the index.
+ * Open all stores that a training reads: what the model sees, images or latents, and every target. What features.json says of one besides
+ * (how latents are scaled) is kept in the index. In latent space the cached pixels are few and for the evaluation: they stay here.
  *
- * @throws {CacheError} a store is missing or damaged.
+ * @returns what the model sees first. @throws {CacheError} a store is missing or damaged.
  */
 export async function openStores(record: FeaturesRecord): Promise<OpenedStore[]> {
   const { length } = record.source;
   const opened: OpenedStore[] = [];
   try {
-    for (const [name, value] of Object.entries(record)) {
-      if (isStore(value)) opened.push(await openOne(name, value, length));
-    }
+    const { images, latents } = record;
+    opened.push(
+      latents === undefined ? await openOne("images", images, length) : await openOne("latents", latents, length),
+    );
     for (const [i, [target, value]] of Object.entries(record.targets).entries()) {
       // Targets are named by paths and options too: the folder gets what a file name can have of it.
       const safe = target.replaceAll(/[^A-Za-z0-9._-]+/g, "-").slice(0, 60);
@@ -54,17 +55,9 @@ export async function openStores(record: FeaturesRecord): Promise<OpenedStore[]>
   }
 }
 
-interface StorePlace extends Readonly<Record<string, unknown>> {
-  readonly folder: string;
-  readonly key: string;
-}
-
-const isStore = (value: unknown): value is StorePlace =>
-  typeof value === "object" && value !== null && "folder" in value && "key" in value;
-
 async function openOne(
   name: string,
-  place: { readonly folder: string; readonly key: string },
+  place: CachedStore | LatentsRecord,
   length: number,
   target?: string,
 ): Promise<OpenedStore> {

@@ -1,10 +1,9 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { fileError, writeFileAtomic } from "../../../data/atomic.js";
+import { writeFileAtomic } from "../../../data/atomic.js";
 import { UsageError } from "../../../data/errors.js";
 import { lockFolder } from "../../../data/folder-lock.js";
+import { hashFile } from "../../../data/hash-file.js";
 import { influencePath } from "../../evaluate/write-influence.js";
 import type { ImportedRecord } from "../../report/records.js";
 import { listCheckpoints, writeCheckpointFile } from "../../train/checkpoint.js";
@@ -69,7 +68,7 @@ export async function importWeights({
     const imported: ImportedRecord = {
       format: "descry-import-1",
       file: path.basename(file),
-      sha256: await sha256Of(file),
+      sha256: await hashFile(file),
       ...stepOf(step, metadata["step"], experiment.train.steps),
       weights: [...weights],
       imported: new Date().toISOString(),
@@ -103,14 +102,4 @@ function stepOf(
   if (given !== null) return { step: given, stepFrom: "--step" };
   if (said !== undefined && /^\d{1,15}$/.test(said)) return { step: Number(said), stepFrom: "the file" };
   return { step: usual, stepFrom: "the experiment" };
-}
-
-async function sha256Of(file: string): Promise<string> {
-  const hash = createHash("sha256");
-  try {
-    for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  } catch (error) {
-    throw fileError(error, "cannot read", file);
-  }
-  return hash.digest("hex");
 }

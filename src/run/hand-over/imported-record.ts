@@ -2,10 +2,9 @@
  * @file Weights of an arm that were trained elsewhere: `imported.safetensors`, and `imported.json`, which says where they came from.
  * Written by `descry import`, read by the steps after training and by the report. Where the record is, the arm is taken as trained.
  */
-import { readFile } from "node:fs/promises";
 import path from "node:path";
-import { fileError } from "../../../data/atomic.js";
 import { CacheError } from "../../../data/errors.js";
+import { readOptionalText } from "../../report/read-json.js";
 import { type ImportedRecord, importedSchema } from "../../report/records.js";
 import { armFiles, checkpointFile } from "../run-folder.js";
 
@@ -22,13 +21,8 @@ export function importedFiles(runFolder: string, arm: string): ImportedFiles {
 /** The record of an arm; undefined where its weights were not imported. @throws {CacheError} it is damaged. */
 export async function findImported(runFolder: string, arm: string): Promise<ImportedRecord | undefined> {
   const { record: file } = importedFiles(runFolder, arm);
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw fileError(error, "cannot read", file);
-  }
+  const text = await readOptionalText(file);
+  if (text === null) return undefined;
   try {
     return importedSchema.parse(JSON.parse(text));
   } catch (cause) {

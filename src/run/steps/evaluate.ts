@@ -22,10 +22,10 @@ export async function evaluateStep(run: Run, options: StepOptions): Promise<Step
     const { network } = experiment.evaluate;
     const wanted: Evaluation[] = [
       ...points.map(({ step, evaluation, ...files }) => {
-        return { arm, network, file: evaluation, label: `${arm}, step ${step}`, ...files };
+        return { arm, network, file: evaluation, label: `${arm}, step ${step}`, withInfluence: false, ...files };
       }),
       ...evaluationFiles(run.folder, arm, experiment).map((one) => {
-        return { arm, label: arm, ...one, ...armFiles(run.folder, arm) };
+        return { arm, label: arm, withInfluence: true, ...one, ...armFiles(run.folder, arm) };
       }),
     ];
     const missing: Evaluation[] = [];

@@ -45,7 +45,7 @@ export function tellSkipped(progress: ProgressSink, step: string, name: string, 
 /** What the features step caches, in order: the images, in latent space the latents, and every target. */
 export const partsOf = ({ latents, arms }: Experiment): string[] => [
   "images",
-  ...(latents == null ? [] : ["latents"]),
+  ...(latents === null ? [] : ["latents"]),
   ...targetsOf(arms),
 ];
 

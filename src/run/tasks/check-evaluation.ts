@@ -13,13 +13,13 @@ import type { Experiment } from "../schema.js";
  * @throws {DescryError} the first of them.
  */
 export async function checkEvaluation({ data, evaluate }: Experiment, progress: ProgressSink): Promise<void> {
-  const path = evaluate.reference ?? null;
+  const { reference: path } = evaluate;
   const file = path === null ? undefined : await openReferenceFile(path);
   const sizePx = file?.images?.sizePx ?? data.sizePx;
   if (sizePx !== data.sizePx) {
     throw new DataError(`${path}: its images are ${sizePx} px, the samples will be ${data.sizePx} px (data.sizePx)`);
   }
-  for (const name of [evaluate.network, ...(evaluate.also ?? [])]) {
+  for (const name of [evaluate.network, ...evaluate.also]) {
     if (name === RANDOM_VGG && file === undefined) continue;
     const network = await openFeatureNetwork(name, { onDownload: downloadProgress(progress) });
     try {

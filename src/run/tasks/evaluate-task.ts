@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { DataError } from "../../../data/errors.js";
-import { type EvaluationProgress, openEvaluator, type Reference } from "../../evaluate/evaluate-samples.js";
+import { type EvaluationProgress, openEvaluator } from "../../evaluate/evaluate-samples.js";
+import type { Reference } from "../../evaluate/reference-pool.js";
 import type { SampleRecord } from "../../sample/sample-arm.js";
-import { comparedImages } from "../compared-images.js";
 import { downloadProgress } from "../download-progress.js";
 import { readFeaturesRecord } from "../features-record.js";
 import { formatDuration } from "../format.js";
@@ -19,6 +19,8 @@ export interface Evaluation {
   readonly file: string;
   /** For people: the arm, and where it is not its end the step. */
   readonly label: string;
+  /** Whether the samples' influences are wanted: the intervals of the report are those of the end. */
+  readonly withInfluence: boolean;
   /** To be read. */
   readonly samples: string;
   readonly samplesRecord: string;
@@ -50,11 +52,10 @@ export async function evaluateTask(
 /** The reference file, or cached images of the data set. */
 async function openReferenceOf(runFolder: string, experiment: Experiment) {
   const { data, evaluate } = experiment;
-  const file = evaluate.reference ?? null;
+  const { reference: file } = evaluate;
   if (file !== null) return { reference: { file }, close: async () => {} };
   const record = await readFeaturesRecord(runFolder);
-  const cached = record.latents === undefined ? undefined : comparedImages(experiment, record.source.length);
-  const source = await openCachedSource(record, data.sizePx, cached);
+  const source = await openCachedSource(record, data.sizePx, experiment.seed);
   const count = evaluate.referenceCount ?? source.length;
   return { reference: { source, sizePx: data.sizePx, count }, close: () => source.close() };
 }
@@ -87,7 +88,7 @@ async function evaluateBy(
     referenceTask.finish(
       `${count === undefined ? "the reference file" : `${count} real images`} through ${network}, ${time}`,
     );
-    for (const { arm, file, label, samples, samplesRecord } of evaluations) {
+    for (const { arm, file, label, withInfluence, samples, samplesRecord } of evaluations) {
       const drawn = await readSampleRecord(samplesRecord);
       const task = progress.task(taskLabel("evaluate", label), drawn.count, "images");
       const { metrics } = await evaluator.evaluate({
@@ -97,6 +98,7 @@ async function evaluateBy(
         step: drawn.step ?? train.steps,
         weights: drawn.weights,
         outPath: file,
+        withInfluence,
         onProgress: stageProgress(task, "samples"),
       });
       const distance = metrics.frechet_distance;

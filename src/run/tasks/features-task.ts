@@ -62,9 +62,9 @@ export async function featuresTask(
     const common = { source, ...variantsOf(experiment), cacheFolder };
     // In latent space the pixels are for the evaluation only, which looks at the centre crops of some of them.
     const compared = () => subsetSource(source, comparedImages(experiment, source.length));
-    const pixels = latents == null ? common : { source: compared(), flips: false, cacheFolder };
+    const pixels = latents === null ? common : { source: compared(), flips: false, cacheFolder };
     const plans: Record<string, CachePlan> = { images: planImages({ ...pixels, sizePx: data.sizePx }) };
-    if (latents != null && autoencoder !== undefined) {
+    if (latents !== null && autoencoder !== undefined) {
       const { sizePx } = data;
       const { settings } = autoencoder;
       plans["latents"] = await planLatents({ ...common, autoencoder: settings, sizePx, dtype: latents.cacheDtype });
@@ -86,7 +86,7 @@ export async function featuresTask(
     const { images, latents: cachedLatents } = caches;
     await drawTargets(experiment, source, path.join(runFolder, "targets"), progress);
     const described =
-      latents == null || cachedLatents === undefined || autoencoder === undefined
+      latents === null || cachedLatents === undefined || autoencoder === undefined
         ? {}
         : {
             latents: await describeLatents(
@@ -141,7 +141,7 @@ async function checkBeforehand(
   }
   await checkEvaluation(experiment, progress);
   const { latents, data } = experiment;
-  return latents == null ? undefined : checkAutoencoder(latents, data.sizePx);
+  return latents === null ? undefined : checkAutoencoder(latents, data.sizePx);
 }
 
 /** Pictures of the targets on one image of each of the first classes. */

@@ -37,7 +37,8 @@ export interface MapOptions {
   readonly images: RowStore;
   /** How the model sees cached latents; absent in pixel space. */
   readonly latents?: LatentScaling;
-  readonly sourceLength: number;
+  /** Rows of the store that may be shown, ascending. */
+  readonly choice: Uint32Array;
   /** Null: colours are as they come. */
   readonly target: MapTarget | null;
   /** Time of the noise on the images, 0..1. */
@@ -62,7 +63,7 @@ export interface FeatureMaps {
 /** Make ready for drawing. */
 export async function openFeatureMaps(options: MapOptions): Promise<FeatureMaps> {
   const { config, blocks, images, target, noise, seed, device, threads } = options;
-  const { rows, labels } = await firstOfClasses(images, options.sourceLength);
+  const { rows, labels } = await firstOfClasses(images, options.choice);
   const grid = gridSide(config);
   const count = rows.length;
   const { latents } = options;
@@ -86,11 +87,11 @@ export async function openFeatureMaps(options: MapOptions): Promise<FeatureMaps>
 }
 
 /** The first image of each of the first classes. */
-async function firstOfClasses(images: RowStore, length: number): Promise<{ rows: number[]; labels: Int32Array }> {
-  const searched = Array.from({ length: Math.min(length, MOST_SEARCHED) }, (_, row) => row);
+async function firstOfClasses(images: RowStore, choice: Uint32Array): Promise<{ rows: number[]; labels: Int32Array }> {
+  const searched = choice.subarray(0, MOST_SEARCHED);
   const labels = await images.read("label", searched);
-  const rows = searched.filter((row) => labels.indexOf(labels[row]!) === row).slice(0, MOST_IMAGES);
-  return { rows, labels: Int32Array.from(rows, (row) => labels[row]!) };
+  const firsts = [...labels.keys()].filter((i) => labels.indexOf(labels[i]!) === i).slice(0, MOST_IMAGES);
+  return { rows: firsts.map((i) => searched[i]!), labels: Int32Array.from(firsts, (i) => labels[i]!) };
 }
 
 async function targetTokens({ store, spatialNorm }: MapTarget, rows: readonly number[], grid: number) {

@@ -18,6 +18,7 @@ import { type FilmRecord, filmFrame } from "../../report/film-record.js";
 import { readCheckpointWeights } from "../../sample/network.js";
 import { drawSamples, type SampleDecoder } from "../../sample/sample-arm.js";
 import { listCheckpoints } from "../../train/checkpoint.js";
+import { imagesOfRows } from "../compared-images.js";
 import { armFiles } from "../run-folder.js";
 import type { AlignConfig, Experiment, TrainConfig } from "../schema.js";
 import { openFeatureMaps } from "./film-maps.js";
@@ -36,7 +37,7 @@ export interface FilmInput {
   readonly config: SitConfig;
   /** What the arm is trained on; row i is image i as it is. */
   readonly images: RowStore;
-  /** Pixels of the images, the same rows. */
+  /** Pixels of all images or, in latent space, of those that the evaluation compares: these alone are shown. */
   readonly pixels: RowStore;
   /** Of latents, with the scaling that the model sees them in; absent in pixel space. Disposed of with the film. */
   readonly decoder?: SampleDecoder;
@@ -70,12 +71,13 @@ export async function openFilm(input: FilmInput): Promise<Film> {
   const depths = [1, Math.ceil(config.depth / 2), own?.depth ?? align.depth, config.depth];
   const blocks = [...new Set(depths)].filter((depth) => depth <= config.depth).sort((a, b) => a - b);
   const engine = { device: train.device, threads: train.threads };
+  const choice = imagesOfRows(pixels.header.rows, sourceLength, seed);
   const maps = await openFeatureMaps({
     config,
     blocks,
     images,
+    choice,
     ...(decoder === undefined ? {} : { latents: decoder.scaling }),
-    sourceLength,
     target: target === null ? null : { store: target.store, spatialNorm: target.align.spatialNorm },
     noise: MAP_NOISE,
     path: train.path,
@@ -115,19 +117,27 @@ export async function openFilm(input: FilmInput): Promise<Film> {
   const filmed = new Set(await framesOf(file, settings));
   const write = (name: string, rgb: Uint8Array, width: number, height: number) =>
     writePng(path.join(folder, name), rgb, width, height);
-  const originals = (await pixels.read("image", maps.images)) as Uint8Array;
+  const rows = maps.images.map((image) => choice.indexOf(image));
+  const originals = (await pixels.read("image", rows)) as Uint8Array;
   await write("images.png", besideEachOther(originals, count, sizePx), count * sizePx, sizePx);
   if (maps.target !== null) await write("target.png", maps.target, count * grid, grid);
 
   const shoot = async (checkpoint: string, step: number): Promise<void> => {
     if (!isFilmed(step, train) || filmed.has(step)) return;
     try {
-      const shown = { config, count: sample.film, batch: sample.film, weights: sample.weights };
-      const decoding = decoder === undefined ? {} : { decoder };
-      const drawn = await drawSamples({ ...sampler, ...shown, ...engine, ...decoding, path: train.path, checkpoint });
       const { parameters } = await readCheckpointWeights(checkpoint, sample.weights);
+      const drawn = await drawSamples({
+        ...sampler,
+        ...engine,
+        ...(decoder === undefined ? {} : { decoder }),
+        checkpoint: parameters,
+        config,
+        count: sample.film,
+        batch: sample.film,
+        path: train.path,
+      });
       const drawnMaps = await maps.draw(parameters);
-      const strip = besideEachOther(drawn.images, sample.film, sizePx);
+      const strip = besideEachOther(drawn, sample.film, sizePx);
       await write(filmFrame("samples", step), strip, sample.film * sizePx, sizePx);
       await write(filmFrame("maps", step), drawnMaps, count * grid, blocks.length * grid);
     } catch (error) {
