@@ -94,12 +94,20 @@ export function compareArms(run: RunRecord, name = "evaluation"): Comparison {
   };
 }
 
-/** In which conditions two evaluations differ, as dotted keys; numbers of such evaluations must not be compared. */
-export function unlikeConditions(one: Evaluation, other: Evaluation): string[] {
-  return differingKeys([conditions(one), conditions(other)]);
+/** How numbers were measured. */
+export type Conditions = Pick<Evaluation, "weights" | "samples" | "reference" | "protocol"> & {
+  /** Absent: along the training. */
+  readonly step?: number;
+  readonly sampler: Readonly<Record<string, unknown>>;
+  readonly network: { readonly name: string; readonly sha256: string; readonly resize?: unknown };
+};
+
+/** In which conditions two measurements differ, as dotted keys; numbers of such measurements must not be compared. */
+export function unlikeConditions(one: Conditions, other: Conditions): string[] {
+  return differingKeys([flatten(one), flatten(other)]);
 }
 
-function conditions({ step, weights, samples, reference, sampler, network, protocol }: Evaluation) {
+function flatten({ step, weights, samples, reference, sampler, network, protocol }: Conditions) {
   const { name, sha256, resize } = network;
   return flattenSettings({ step, weights, samples, reference, sampler, network: { name, sha256, resize }, protocol });
 }
