@@ -8,11 +8,24 @@ import {
   formatSigned,
   formatSpread,
 } from "../../src/report/format-number.js";
+import { gainText } from "../../src/report/gain-text.js";
 import { type PlainCell, type PlainTable, tableCsv, tableLatex, tableMarkdown } from "../../src/report/plain-table.js";
 import { readRun } from "../../src/report/read-run.js";
 import { formatTerminalTable } from "../../src/report/terminal-table.js";
 import { resolveExperiment } from "../../src/run/resolve-experiment.js";
 import { EVALUATED, experiment, influences, writeRun } from "./fixture.js";
+
+describe("a gain in a table", () => {
+  test.each([
+    [{ absolute: 3.2469, relative: 0.053 }, 0.4321, "▲ +5.3 % (+3.25 ± 0.43)"],
+    [{ absolute: -3.2469, relative: null }, 13.2, "▼ −3.25 ± 13"],
+    [{ absolute: 0, relative: 0 }, 0, "= 0.0 % (0 ± 0)"],
+    [{ absolute: 0, relative: null }, null, "= 0"],
+  ])("of %j, %d over seeds", (gain, std, shown) => {
+    const text = gainText(gain, null, std).text.replace(/<span class="hidden">.*?<\/span>/, "");
+    expect(text.replace(/<[^>]*>/g, "").trim()).toBe(shown);
+  });
+});
 
 describe("terminal table", () => {
   test("aligned columns, gains with signs, conditions below", async () => {
