@@ -2,15 +2,12 @@
  * @file The spatial metrics of the targets that runs were aligned to, from the features in their caches: what the arms saw, before
  * and after the normalization of their recipe.
  */
-import path from "node:path";
-import { holdFolder } from "../../data/folder-lock.js";
 import { randomStream } from "../../data/random.js";
-import { openRowStore } from "../../data/row-store.js";
 import { centreDisc } from "../../features/centre-disc.js";
 import { openNormalizer } from "../../features/open-normalizer.js";
 import { type SpatialMetrics, spatialMetrics } from "../../features/spatial-metrics.js";
 import { RANK_METRICS } from "../rank/metrics.js";
-import { readFeaturesRecord } from "../run/features-record.js";
+import { type CachedStore, openCachedStore, readPlacedFeatures } from "../run/features-record.js";
 import { openRun } from "../run/run-folder.js";
 
 /** Images that are read at a time. */
@@ -51,15 +48,14 @@ export class TargetMeter {
    */
   async measure(runFolder: string, target: string, alpha: number | null): Promise<MeasuredTarget> {
     const { record: run } = await openRun(runFolder, this.options.cwd);
-    const { targets, source, grid } = await readFeaturesRecord(runFolder);
+    const { targets, source, grid } = await readPlacedFeatures(runFolder, run.workingFolder);
     const cached = targets[target];
     if (cached === undefined) throw new Error(`${runFolder}/features.json lacks ${target}`);
     const key = JSON.stringify([cached.key, alpha]);
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    const folder = path.resolve(run.workingFolder, cached.folder);
     const facts = { target, images: source.length, grid, alpha };
-    const measuring = measureStore({ folder, key: cached.key }, facts, this.options);
+    const measuring = measureStore(cached, facts, this.options);
     this.known.set(key, measuring);
     return measuring;
   }
@@ -74,13 +70,11 @@ interface StoreFacts {
 }
 
 async function measureStore(
-  { folder, key }: { readonly folder: string; readonly key: string },
+  cached: CachedStore,
   { target, images, grid, alpha }: StoreFacts,
   { count, seed, onImages, signal }: MeasureOptions,
 ): Promise<MeasuredTarget> {
-  // Opening tells what is missing; until then there may be no folder to hold.
-  const store = await openRowStore(folder, key);
-  const hold = await holdFolder(folder);
+  const store = await openCachedStore(cached);
   try {
     const [tokens, dim] = store.header.columns["features"]!.shape as [number, number];
     const drawn = randomStream(seed, "analyze/images", 0).permutation(images).slice(0, count).sort();
@@ -113,7 +107,6 @@ async function measureStore(
     }
   } finally {
     await store.close();
-    await hold.release();
   }
 }
 
