@@ -4,6 +4,7 @@
  * stands in (`currentColor` and `--series-N`), so that it follows the dark theme and print; dashes say the same as colours.
  */
 import type { TopLevelSpec } from "vega-lite";
+import type { Interval } from "./interval.js";
 import { type CurvePoint, meanCurve, smooth, smoothingWindow, thin, USUAL_SMOOTHING } from "./smooth.js";
 
 /** Colours of arms that are no controls; then they repeat, with other dashes. Defined in `style.ts`. */
@@ -57,7 +58,7 @@ export interface GainBar {
   /** Gain in per cent of the control; positive is better. */
   readonly percent: number;
   /** Ends of a rule through the end of the bar, in the same unit: the 95 % interval, or a standard deviation to both sides. */
-  readonly rule: { readonly low: number; readonly high: number } | null;
+  readonly rule: Interval | null;
   /** How it is written beside the bar. */
   readonly text: string;
 }
