@@ -1,7 +1,7 @@
 /** @file What a report says, for programs: the numbers of every arm with their intervals, and the verdict. */
 import { evaluationNames } from "./compare-arms.js";
 import { drawGroup } from "./draw-group.js";
-import { gainInterval } from "./gain-interval.js";
+import { gainOf } from "./gain-interval.js";
 import type { Interval } from "./interval.js";
 import type { RunRecord } from "./read-run.js";
 import { type Recoveries, recoveries } from "./recovery.js";
@@ -46,9 +46,7 @@ export function summarizeArms(group: RunGroup): ArmSummary[] {
   const name = evaluationNames(group.runs[0]!)[0] ?? "evaluation";
   return summarizeSeeds(group, name).map(({ name: arm, cells }) => {
     const metrics = cells.map(({ metric, value, relative, wins }): [string, MetricSummary] => {
-      const draws = drawGroup(group, name, metric.key);
-      const drawn = draws?.arms.find((one) => one.name === arm);
-      const gain = draws === null || drawn === undefined ? null : gainInterval(draws, drawn);
+      const gain = gainOf(drawGroup(group, name, metric.key), arm);
       return [
         metric.key,
         {

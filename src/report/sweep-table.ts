@@ -30,7 +30,7 @@ export function summarizeSweep(runs: readonly RunRecord[]): SweepSummary {
     const numbers = cells.map((cell) =>
       cell === null ? "–" : `${formatNumber(cell.mean)}${cell.std === null ? "" : ` ± ${formatSpread(cell.std)}`}`,
     );
-    return [row.label, ...numbers, gainOf(row, shown[0]!.key, draws)];
+    return [row.label, ...numbers, shownGain(row, shown[0]!.key, draws)];
   });
   const seeds = `mean ± standard deviation over ${runs.length} seeds; N of M: seeds in which the arm beat its control`;
   const notes = [conditionsOf(comparison), ...(runs.length === 1 ? [] : [seeds]), intervalNote(comparison, draws)];
@@ -38,7 +38,7 @@ export function summarizeSweep(runs: readonly RunRecord[]): SweepSummary {
   return { group, rows, table };
 }
 
-function gainOf(row: SeedRow, key: string, draws: GroupDraws | null): string {
+function shownGain(row: SeedRow, key: string, draws: GroupDraws | null): string {
   if (row.isControl) return "control";
   const cell = row.cells.find(({ metric }) => metric.key === key);
   if (cell?.relative == null) return "–";

@@ -4,7 +4,7 @@ import { drawGroup } from "./draw-group.js";
 import { seriesColour, seriesDash } from "./figure-specs.js";
 import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
 import { formatCount, formatNumber, formatPercent, formatSeconds, formatSpread } from "./format-number.js";
-import { type GainInterval, gainInterval } from "./gain-interval.js";
+import { type GainInterval, gainOf } from "./gain-interval.js";
 import { gainText } from "./gain-text.js";
 import { type Html, html } from "./html.js";
 import type { MetricInfo } from "./metrics.js";
@@ -85,11 +85,7 @@ function metricsRow(
 type GainIntervals = (metric: MetricInfo) => GainInterval | null;
 
 function intervalsOf(group: RunGroup, name: string, arm: string): GainIntervals {
-  return ({ key }) => {
-    const draws = drawGroup(group, name, key);
-    const drawn = draws?.arms.find((one) => one.name === arm);
-    return draws === null || drawn === undefined ? null : gainInterval(draws, drawn);
-  };
+  return ({ key }) => gainOf(drawGroup(group, name, key), arm);
 }
 
 /** What the intervals of a table are, or why there are none. */

@@ -2,7 +2,7 @@ import { alignTable } from "./align-table.js";
 import { type ComparedArm, type Comparison, compareArms, evaluationNames, realImages } from "./compare-arms.js";
 import { drawGroup, type GroupDraws } from "./draw-group.js";
 import { formatNumber, formatPercent } from "./format-number.js";
-import { gainInterval } from "./gain-interval.js";
+import { gainOf } from "./gain-interval.js";
 import { intervalText } from "./gain-text.js";
 import { METRICS, type MetricInfo } from "./metrics.js";
 import type { RunRecord } from "./read-run.js";
@@ -25,7 +25,7 @@ export function formatTerminalTable(run: RunRecord): string {
   const rows = comparison.arms.map((row) =>
     row.evaluation === null
       ? [row.arm.name, "not evaluated"]
-      : [row.arm.name, ...shown.map((metric) => shownValue(row, metric)), gainOf(row, headline!, draws)],
+      : [row.arm.name, ...shown.map((metric) => shownValue(row, metric)), shownGain(row, headline!, draws)],
   );
   const notes = [conditionsOf(comparison), intervalNote(comparison, draws)];
   return [alignTable(header, rows), ...notes.filter((note) => note !== null)].join("\n");
@@ -49,7 +49,7 @@ function shownValue({ cells }: ComparedArm, { key }: MetricInfo): string {
   return cell?.value == null ? "–" : formatNumber(cell.value);
 }
 
-function gainOf(row: ComparedArm, { key }: MetricInfo, draws: GroupDraws | null): string {
+function shownGain(row: ComparedArm, { key }: MetricInfo, draws: GroupDraws | null): string {
   if (row.isControl) return "control";
   const gain = row.cells.find(({ metric }) => metric.key === key)?.gain;
   return gain?.relative == null ? "–" : formatPercent(gain.relative) + shownInterval(row.arm.name, draws);
@@ -57,8 +57,8 @@ function gainOf(row: ComparedArm, { key }: MetricInfo, draws: GroupDraws | null)
 
 /** ` [+9.1 %, +20.8 %]`, or nothing where it is not known. */
 export function shownInterval(arm: string, draws: GroupDraws | null): string {
-  const drawn = draws?.arms.find(({ name }) => name === arm);
-  return draws === null || drawn === undefined ? "" : ` ${intervalText(gainInterval(draws, drawn))}`;
+  const gain = gainOf(draws, arm);
+  return gain === null ? "" : ` ${intervalText(gain)}`;
 }
 
 /** What the brackets are, or why there are none; null where nothing is compared. */
