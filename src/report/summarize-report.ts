@@ -7,7 +7,7 @@ import type { RunRecord } from "./read-run.js";
 import { type Recoveries, recoveries } from "./recovery.js";
 import { groupRuns, type RunGroup, seedOf } from "./run-groups.js";
 import { type Spread, summarizeSeeds } from "./seed-summary.js";
-import { summarizeSweep } from "./sweep-table.js";
+import { formatSweepTable } from "./sweep-table.js";
 import { formatTerminalTable } from "./terminal-table.js";
 import { verdictOf } from "./verdict.js";
 
@@ -74,9 +74,9 @@ export function summarizeReport(
   relativeTo?: string,
 ): { readonly groups: readonly GroupSummary[]; readonly table: string } {
   const groups = groupRuns(runs);
-  const tables = groups.map(({ label, runs: members }) => {
-    const table = members.length === 1 ? formatTerminalTable(members[0]!) : summarizeSweep(members).table;
-    return groups.length === 1 ? table : `${label}\n${table}`;
+  const tables = groups.map((group) => {
+    const table = group.runs.length === 1 ? formatTerminalTable(group) : formatSweepTable(group);
+    return groups.length === 1 ? table : `${group.label}\n${table}`;
   });
   return {
     table: tables.join("\n\n"),

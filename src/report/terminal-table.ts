@@ -5,8 +5,7 @@ import { formatNumber, formatPercent } from "./format-number.js";
 import { gainOf } from "./gain-interval.js";
 import { intervalText } from "./gain-text.js";
 import { METRICS, type MetricInfo } from "./metrics.js";
-import type { RunRecord } from "./read-run.js";
-import { groupRuns } from "./run-groups.js";
+import type { RunGroup } from "./run-groups.js";
 
 /** Metrics that fit beside each other in 80 columns. */
 const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
@@ -14,14 +13,17 @@ const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
 /**
  * The result of a run as a small aligned text table, without a line feed at its end: one row an arm with its metrics and its
  * gain in the first of them, and a line that says how they were measured.
+ *
+ * @param group of this run alone.
  */
-export function formatTerminalTable(run: RunRecord): string {
+export function formatTerminalTable(group: RunGroup): string {
+  const run = group.runs[0]!;
   const name = evaluationNames(run)[0] ?? "evaluation";
   const comparison = compareArms(run, name);
   const shown = shownMetrics(comparison);
   const [headline] = shown;
   const header = tableHeader(shown);
-  const draws = drawGroup(groupRuns([run])[0]!, name, headline!.key);
+  const draws = drawGroup(group, name, headline!.key);
   const rows = comparison.arms.map((row) =>
     row.evaluation === null
       ? [row.arm.name, "not evaluated"]
