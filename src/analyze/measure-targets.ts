@@ -31,14 +31,14 @@ export interface MeasureOptions {
   readonly seed: number;
   /** Where relative caches are looked for when the run's own working folder is gone; absolute. */
   readonly cwd: string;
-  /** After every batch. */
-  readonly onImages?: (done: number, total: number, target: string) => void;
+  /** After every batch; each target as it is and, apart from that, after each normalization. @param alpha null: as it is. */
+  readonly onImages?: (done: number, total: number, target: string, alpha: number | null) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Measures each target once, however many runs and arms share its features. */
+/** Measures each target, and each of its normalizations, once, however many runs and arms share its features. */
 export class TargetMeter {
-  private readonly known = new Map<string, Promise<MeasuredTarget>>();
+  private readonly known = new Map<string, Promise<MeanMetrics>>();
 
   constructor(private readonly options: MeasureOptions) {}
 
@@ -51,13 +51,19 @@ export class TargetMeter {
     const { targets, source, grid } = await readPlacedFeatures(runFolder, run.workingFolder);
     const cached = targets[target];
     if (cached === undefined) throw new Error(`${runFolder}/features.json lacks ${target}`);
-    const key = JSON.stringify([cached.key, alpha]);
-    const known = this.known.get(key);
-    if (known !== undefined) return known;
-    const facts = { target, images: source.length, grid, alpha };
-    const measuring = measureStore(cached, facts, this.options);
-    this.known.set(key, measuring);
-    return measuring;
+    const measured = (norm: number | null) => {
+      const key = JSON.stringify([cached.key, norm]);
+      const facts = { target, images: source.length, grid, alpha: norm };
+      const means = this.known.get(key) ?? measureStore(cached, facts, this.options);
+      this.known.set(key, means);
+      return means;
+    };
+    return {
+      images: Math.min(this.options.count, source.length),
+      grid,
+      plain: await measured(null),
+      normalized: alpha === null ? null : await measured(alpha),
+    };
   }
 }
 
@@ -73,7 +79,7 @@ async function measureStore(
   cached: CachedStore,
   { target, images, grid, alpha }: StoreFacts,
   { count, seed, onImages, signal }: MeasureOptions,
-): Promise<MeasuredTarget> {
+): Promise<MeanMetrics> {
   const store = await openCachedStore(cached);
   try {
     const [tokens, dim] = store.header.columns["features"]!.shape as [number, number];
@@ -81,27 +87,19 @@ async function measureStore(
     const normalizer = alpha === null ? undefined : await openNormalizer({ tokens, dim, batch: BATCH, alpha });
     try {
       const mask = centreDisc([grid, grid]);
-      const plain: SpatialMetrics[] = [];
-      const normalized: SpatialMetrics[] = [];
+      const all: SpatialMetrics[] = [];
       for (let first = 0; first < drawn.length; first += BATCH) {
         signal?.throwIfAborted();
         // Rows of variants come behind those of the images as they are.
         const rows = drawn.subarray(first, first + BATCH);
-        const values = (await store.read("features", rows)) as Float32Array;
-        const after = await normalizer?.normalize(values, rows.length);
+        const stored = (await store.read("features", rows)) as Float32Array;
+        const values = normalizer === undefined ? stored : await normalizer.normalize(stored, rows.length);
         for (let i = 0; i < rows.length; i++) {
-          const own = (all: Float32Array) => all.subarray(i * tokens * dim, (i + 1) * tokens * dim);
-          plain.push(spatialMetrics(own(values), [grid, grid], mask));
-          if (after !== undefined) normalized.push(spatialMetrics(own(after), [grid, grid], mask));
+          all.push(spatialMetrics(values.subarray(i * tokens * dim, (i + 1) * tokens * dim), [grid, grid], mask));
         }
-        onImages?.(plain.length, drawn.length, target);
+        onImages?.(all.length, drawn.length, target, alpha);
       }
-      return {
-        images: drawn.length,
-        grid,
-        plain: means(plain),
-        normalized: normalizer === undefined ? null : means(normalized),
-      };
+      return means(all);
     } finally {
       await normalizer?.dispose();
     }
