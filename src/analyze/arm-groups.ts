@@ -3,7 +3,7 @@
  * settings. Repetitions under other seeds are one arm; runs that differ in nothing but their arms are one group.
  */
 import { UsageError } from "../../data/errors.js";
-import { type Conditions, unlikeConditions } from "../report/compare-arms.js";
+import { type Conditions, evaluationOf, unlikeConditions } from "../report/compare-arms.js";
 import { type MetricInfo, metricsIn } from "../report/metrics.js";
 import type { ArmRecord, RunRecord } from "../report/read-run.js";
 import type { Evaluation } from "../report/records.js";
@@ -98,7 +98,7 @@ export function describeRecipe({ projector, kernel, spatialNorm, coefficient, de
 
 /** The evaluation of each repetition of an arm that has one. */
 export function evaluationsOf({ repetitions }: GroupedArm, name: string): Evaluation[] {
-  return repetitions.flatMap(({ arm }) => arm.evaluations.find((one) => one.name === name)?.record ?? []);
+  return repetitions.flatMap(({ arm }) => evaluationOf(arm, name) ?? []);
 }
 
 /** A metric of an arm over its repetitions; null: not measured. */
