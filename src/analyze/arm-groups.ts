@@ -76,7 +76,7 @@ export function groupArms(runs: readonly RunRecord[]): ArmGroup[] {
 }
 
 /** What a record of an arm says of its recipe. */
-export function recipeOf(align: NonNullable<ArmRecord["align"]>): Recipe {
+function recipeOf(align: NonNullable<ArmRecord["align"]>): Recipe {
   const { projector, kernel, spatialNorm, coefficient, depth, projectorWidth } = align as unknown as Recipe;
   return {
     projector,

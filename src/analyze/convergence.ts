@@ -16,7 +16,7 @@ import { type CurvePoint, smooth, smoothingWindow } from "../report/smooth.js";
 import { checkConditions } from "./arm-groups.js";
 import { firstReach, type Reached } from "./reach.js";
 
-export const LOSS_KEY = "denoising_loss";
+const LOSS_KEY = "denoising_loss";
 
 /** One seed of one arm. */
 export interface SeedConvergence {
