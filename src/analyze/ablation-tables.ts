@@ -19,7 +19,7 @@ const HEAD: Readonly<Record<(typeof VARIANTS)[number], string>> = {
 const ARROWS = { lower: " ↓", higher: " ↑" };
 
 /** One table a metric and kind of settings, as PlainTables: `targets × baseline, + conv, + spatial norm, both`. */
-export function ablationTables({ tables, metrics }: AblationAnalysis): PlainTable[] {
+function ablationTables({ tables, metrics }: AblationAnalysis): PlainTable[] {
   return tables.flatMap((table) => metrics.map((metric) => plainTable(table, metric)));
 }
 

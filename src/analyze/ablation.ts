@@ -6,6 +6,7 @@ import type { Spread } from "../report/seed-summary.js";
 import {
   type ArmGroup,
   checkAlike,
+  chooseMetric,
   describeRecipe,
   evaluationsOf,
   type GroupedArm,
@@ -71,13 +72,8 @@ export interface AblationOptions {
 export function analyzeAblation(runs: readonly RunRecord[], options: AblationOptions): AblationAnalysis {
   const groups = groupArms(runs).map((group) => onlyArms(group, options.arms));
   const measured = measuredMetrics(groups, options.evaluation);
-  const unknown = options.metrics?.find((key) => !measured.some((metric) => metric.key === key));
-  if (unknown !== undefined) {
-    throw new UsageError(`no arm was measured by "${unknown}"`, {
-      hint: `there are: ${measured.map(({ key }) => key).join(", ")}`,
-    });
-  }
-  const metrics = measured.filter(({ key, direction }) => options.metrics?.includes(key) ?? direction !== null);
+  const chosen = options.metrics?.map((key) => chooseMetric(measured, key));
+  const metrics = measured.filter((metric) => chosen?.includes(metric) ?? metric.direction !== null);
   const tables: AblationTable[] = [];
   for (const group of groups) {
     checkAlike(group, options.evaluation);

@@ -3,7 +3,7 @@
  * settings. Repetitions under other seeds are one arm; runs that differ in nothing but their arms are one group.
  */
 import { UsageError } from "../../data/errors.js";
-import { unlikeConditions } from "../report/compare-arms.js";
+import { type Conditions, evaluationOf, unlikeConditions } from "../report/compare-arms.js";
 import { type MetricInfo, metricsIn } from "../report/metrics.js";
 import type { ArmRecord, RunRecord } from "../report/read-run.js";
 import type { Evaluation } from "../report/records.js";
@@ -76,7 +76,7 @@ export function groupArms(runs: readonly RunRecord[]): ArmGroup[] {
 }
 
 /** What a record of an arm says of its recipe. */
-export function recipeOf(align: NonNullable<ArmRecord["align"]>): Recipe {
+function recipeOf(align: NonNullable<ArmRecord["align"]>): Recipe {
   const { projector, kernel, spatialNorm, coefficient, depth, projectorWidth } = align as unknown as Recipe;
   return {
     projector,
@@ -98,7 +98,7 @@ export function describeRecipe({ projector, kernel, spatialNorm, coefficient, de
 
 /** The evaluation of each repetition of an arm that has one. */
 export function evaluationsOf({ repetitions }: GroupedArm, name: string): Evaluation[] {
-  return repetitions.flatMap(({ arm }) => arm.evaluations.find((one) => one.name === name)?.record ?? []);
+  return repetitions.flatMap(({ arm }) => evaluationOf(arm, name) ?? []);
 }
 
 /** A metric of an arm over its repetitions; null: not measured. */
@@ -137,12 +137,20 @@ export function chooseMetric(measured: readonly MetricInfo[], key: string | unde
 }
 
 /**
- * Refuse a group whose arms were evaluated in different ways; seeds may differ.
+ * Refuse a group whose arms were evaluated in different ways, see {@link checkConditions}.
  *
  * @throws {UsageError} names two arms and in what they differ.
  */
 export function checkAlike({ arms }: ArmGroup, name: string): void {
-  const all = arms.flatMap((arm) => evaluationsOf(arm, name));
+  checkConditions(arms.flatMap((arm) => evaluationsOf(arm, name)));
+}
+
+/**
+ * Refuse arms that were measured in different ways; seeds may differ.
+ *
+ * @throws {UsageError} names two arms and in what they differ.
+ */
+export function checkConditions(all: readonly (Conditions & { readonly arm: string })[]): void {
   const [first, ...others] = all;
   for (const other of others) {
     const unlike = unlikeConditions(first!, other).filter((key) => key !== "protocol.seed" && key !== "sampler.seed");

@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from "vega-lite";
 import { targetLabels } from "../rank/target-labels.js";
-import { armColour } from "./arm-colours.js";
+import { armColour } from "../report/arm-colours.js";
 import type { ClsMixingAnalysis, MixSeries } from "./cls-mixing.js";
 
 const PANEL_PX = { width: 200, height: 160 };

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from "vega-lite";
+import { armColour } from "../report/arm-colours.js";
 import { seriesDash } from "../report/figure-specs.js";
 import { meanCurve, thin } from "../report/smooth.js";
-import { armColour } from "./arm-colours.js";
 import type { ConvergenceAnalysis, GroupConvergence } from "./convergence.js";
 
 const PLOT_PX = { width: 460, height: 270 };

@@ -5,15 +5,18 @@
  * The value is the control's last one (of the same seed), or one that is given. For both the first step counts at which the curve is as
  * good, between two measurements by a straight line: where the control's own curve is not monotone, that may be before its end.
  */
+import path from "node:path";
 import { UsageError } from "../../data/errors.js";
+import { realImages } from "../report/compare-arms.js";
 import { curveOf, pointsOf } from "../report/convergence-record.js";
 import { type MetricInfo, metricsIn } from "../report/metrics.js";
 import type { ArmRecord, RunRecord } from "../report/read-run.js";
 import { groupRuns, type RunGroup, seedOf } from "../report/run-groups.js";
 import { type CurvePoint, smooth, smoothingWindow } from "../report/smooth.js";
+import { checkConditions } from "./arm-groups.js";
 import { firstReach, type Reached } from "./reach.js";
 
-export const LOSS_KEY = "denoising_loss";
+const LOSS_KEY = "denoising_loss";
 
 /** One seed of one arm. */
 export interface SeedConvergence {
@@ -115,8 +118,13 @@ interface Curve {
 }
 
 function chooseCurve(runs: readonly RunRecord[], key: string | undefined): Curve {
-  const arms = runs.flatMap((run) => run.arms);
-  const records = arms.flatMap(({ convergence }) => convergence ?? []);
+  const nameOf = (arm: string, { folder }: RunRecord) =>
+    runs.length === 1 ? arm : `${arm} of ${path.basename(folder)}`;
+  const records = runs.flatMap((run) =>
+    run.arms.flatMap(({ name, convergence }) =>
+      convergence === null ? [] : [{ ...convergence, arm: nameOf(name, run) }],
+    ),
+  );
   const points = pointsOf(records);
   const measured = metricsIn(points).filter(
     (metric): metric is MetricInfo & { direction: "lower" | "higher" } =>
@@ -124,22 +132,13 @@ function chooseCurve(runs: readonly RunRecord[], key: string | undefined): Curve
   );
   const metric = key === undefined ? measured[0] : measured.find((one) => one.key === key);
   if (metric !== undefined) {
-    const [first] = records;
-    const unlike = records.find(
-      ({ samples, network }) => samples !== first!.samples || network.sha256 !== first!.network.sha256,
-    );
-    if (unlike !== undefined) {
-      throw new UsageError(
-        `${unlike.arm} was measured by ${unlike.samples} samples and ${unlike.network.name}, ${first!.arm} by ${first!.samples} and ${first!.network.name}`,
-        { hint: "analyze them apart" },
-      );
-    }
-    const { samples, reference, network, weights } = first!;
+    checkConditions(records);
+    const { samples, reference, network, weights } = records[0]!;
     return {
       key: metric.key,
       label: metric.label,
       direction: metric.direction,
-      what: `${samples} samples against ${reference} real images by ${network.name}${network.proxy ? ", a proxy" : ""}, ${weights} weights`,
+      what: `${samples} samples against ${realImages(reference)} by ${network.name}${network.proxy ? ", a proxy" : ""}, ${weights} weights`,
       curve: ({ convergence }) => curveOf(convergence, metric.key),
     };
   }

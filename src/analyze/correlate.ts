@@ -2,15 +2,14 @@
  * @file How strongly two columns of numbers, one row a target, go together: Pearson's and Spearman's coefficients with p, bootstrap
  * intervals over the targets, and the least-squares line.
  */
-import { quantile } from "../../data/quantile.js";
 import { randomStream } from "../../data/random.js";
 import { type Correlation, pearson, spearman } from "../evaluate/correlations.js";
+import { intervalOf } from "../report/interval.js";
 
 /** Fewer points: no coefficient, as in iREPA's analysis. */
 export const LEAST_POINTS = 3;
 /** Fewer points: no interval, since hardly any resample says anything but ±1. */
 export const LEAST_FOR_INTERVAL = 5;
-const CONFIDENCE = 0.95;
 
 export interface CorrelationEstimate {
   /** −1…1. */
@@ -121,15 +120,7 @@ const isConstant = (values: readonly number[]): boolean => values.every((value) 
 
 function withInterval({ coefficient, p }: Correlation, resampled: readonly number[]): CorrelationEstimate {
   if (resampled.length === 0) return { coefficient, p, low: null, high: null, resamples: 0 };
-  const sorted = Float64Array.from(resampled).sort();
-  const tail = (1 - CONFIDENCE) / 2;
-  return {
-    coefficient,
-    p,
-    low: quantile(sorted, tail),
-    high: quantile(sorted, 1 - tail),
-    resamples: sorted.length,
-  };
+  return { coefficient, p, ...intervalOf(resampled), resamples: resampled.length };
 }
 
 function leastSquares(x: readonly number[], y: readonly number[]): ColumnCorrelation["line"] {

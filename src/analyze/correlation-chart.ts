@@ -1,12 +1,11 @@
 import type { TopLevelSpec } from "vega-lite";
+import { armColour } from "../report/arm-colours.js";
 import type { ColumnCorrelation } from "./correlate.js";
 import type { CorrelationAnalysis, GroupCorrelation, MetricCorrelation } from "./correlation.js";
 import { describeCoefficient, pointLabels } from "./correlation-table.js";
 
 const PANEL_PX = { width: 200, height: 170 };
 const PANELS_IN_A_ROW = 5;
-const POINT_COLOUR = "#0067b1";
-const LINE_COLOUR = "#c44d00";
 
 /** The scatter plots of an analysis: a panel a metric with its points, their least-squares line and Pearson's coefficient. */
 export function correlationChart({ groups, against }: CorrelationAnalysis): TopLevelSpec {
@@ -50,7 +49,7 @@ function panel(group: GroupCorrelation, { key, short, result, why }: MetricCorre
       ...line.map((layer) => ({ ...layer, encoding: { x, y } })),
       {
         data: { values },
-        mark: { type: "point" as const, filled: true, size: 42, opacity: 0.9, color: POINT_COLOUR },
+        mark: { type: "point" as const, filled: true, size: 42, opacity: 0.9, color: armColour(0) },
         encoding: { x, y },
       },
       {
@@ -65,6 +64,6 @@ function panel(group: GroupCorrelation, { key, short, result, why }: MetricCorre
 function lineLayer({ slope, intercept }: ColumnCorrelation["line"], ends: readonly number[]) {
   return {
     data: { values: ends.map((x) => ({ x, y: intercept + slope * x })) },
-    mark: { type: "line" as const, strokeDash: [5, 3], strokeWidth: 1.5, color: LINE_COLOUR },
+    mark: { type: "line" as const, strokeDash: [5, 3], strokeWidth: 1.5, color: armColour(1) },
   };
 }

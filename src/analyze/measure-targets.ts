@@ -2,15 +2,12 @@
  * @file The spatial metrics of the targets that runs were aligned to, from the features in their caches: what the arms saw, before
  * and after the normalization of their recipe.
  */
-import path from "node:path";
-import { holdFolder } from "../../data/folder-lock.js";
 import { randomStream } from "../../data/random.js";
-import { openRowStore } from "../../data/row-store.js";
 import { centreDisc } from "../../features/centre-disc.js";
 import { openNormalizer } from "../../features/open-normalizer.js";
 import { type SpatialMetrics, spatialMetrics } from "../../features/spatial-metrics.js";
 import { RANK_METRICS } from "../rank/metrics.js";
-import { readFeaturesRecord } from "../run/features-record.js";
+import { type CachedStore, openCachedStore, readPlacedFeatures } from "../run/features-record.js";
 import { openRun } from "../run/run-folder.js";
 
 /** Images that are read at a time. */
@@ -34,14 +31,14 @@ export interface MeasureOptions {
   readonly seed: number;
   /** Where relative caches are looked for when the run's own working folder is gone; absolute. */
   readonly cwd: string;
-  /** After every batch. */
-  readonly onImages?: (done: number, total: number, target: string) => void;
+  /** After every batch; each target as it is and, apart from that, after each normalization. @param alpha null: as it is. */
+  readonly onImages?: (done: number, total: number, target: string, alpha: number | null) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Measures each target once, however many runs and arms share its features. */
+/** Measures each target, and each of its normalizations, once, however many runs and arms share its features. */
 export class TargetMeter {
-  private readonly known = new Map<string, Promise<MeasuredTarget>>();
+  private readonly known = new Map<string, Promise<MeanMetrics>>();
 
   constructor(private readonly options: MeasureOptions) {}
 
@@ -51,17 +48,22 @@ export class TargetMeter {
    */
   async measure(runFolder: string, target: string, alpha: number | null): Promise<MeasuredTarget> {
     const { record: run } = await openRun(runFolder, this.options.cwd);
-    const { targets, source, grid } = await readFeaturesRecord(runFolder);
+    const { targets, source, grid } = await readPlacedFeatures(runFolder, run.workingFolder);
     const cached = targets[target];
     if (cached === undefined) throw new Error(`${runFolder}/features.json lacks ${target}`);
-    const key = JSON.stringify([cached.key, alpha]);
-    const known = this.known.get(key);
-    if (known !== undefined) return known;
-    const folder = path.resolve(run.workingFolder, cached.folder);
-    const facts = { target, images: source.length, grid, alpha };
-    const measuring = measureStore({ folder, key: cached.key }, facts, this.options);
-    this.known.set(key, measuring);
-    return measuring;
+    const measured = (norm: number | null) => {
+      const key = JSON.stringify([cached.key, norm]);
+      const facts = { target, images: source.length, grid, alpha: norm };
+      const means = this.known.get(key) ?? measureStore(cached, facts, this.options);
+      this.known.set(key, means);
+      return means;
+    };
+    return {
+      images: Math.min(this.options.count, source.length),
+      grid,
+      plain: await measured(null),
+      normalized: alpha === null ? null : await measured(alpha),
+    };
   }
 }
 
@@ -74,46 +76,35 @@ interface StoreFacts {
 }
 
 async function measureStore(
-  { folder, key }: { readonly folder: string; readonly key: string },
+  cached: CachedStore,
   { target, images, grid, alpha }: StoreFacts,
   { count, seed, onImages, signal }: MeasureOptions,
-): Promise<MeasuredTarget> {
-  // Opening tells what is missing; until then there may be no folder to hold.
-  const store = await openRowStore(folder, key);
-  const hold = await holdFolder(folder);
+): Promise<MeanMetrics> {
+  const store = await openCachedStore(cached);
   try {
     const [tokens, dim] = store.header.columns["features"]!.shape as [number, number];
     const drawn = randomStream(seed, "analyze/images", 0).permutation(images).slice(0, count).sort();
     const normalizer = alpha === null ? undefined : await openNormalizer({ tokens, dim, batch: BATCH, alpha });
     try {
       const mask = centreDisc([grid, grid]);
-      const plain: SpatialMetrics[] = [];
-      const normalized: SpatialMetrics[] = [];
+      const all: SpatialMetrics[] = [];
       for (let first = 0; first < drawn.length; first += BATCH) {
         signal?.throwIfAborted();
         // Rows of variants come behind those of the images as they are.
         const rows = drawn.subarray(first, first + BATCH);
-        const values = (await store.read("features", rows)) as Float32Array;
-        const after = await normalizer?.normalize(values, rows.length);
+        const stored = (await store.read("features", rows)) as Float32Array;
+        const values = normalizer === undefined ? stored : await normalizer.normalize(stored, rows.length);
         for (let i = 0; i < rows.length; i++) {
-          const own = (all: Float32Array) => all.subarray(i * tokens * dim, (i + 1) * tokens * dim);
-          plain.push(spatialMetrics(own(values), [grid, grid], mask));
-          if (after !== undefined) normalized.push(spatialMetrics(own(after), [grid, grid], mask));
+          all.push(spatialMetrics(values.subarray(i * tokens * dim, (i + 1) * tokens * dim), [grid, grid], mask));
         }
-        onImages?.(plain.length, drawn.length, target);
+        onImages?.(all.length, drawn.length, target, alpha);
       }
-      return {
-        images: drawn.length,
-        grid,
-        plain: means(plain),
-        normalized: normalizer === undefined ? null : means(normalized),
-      };
+      return means(all);
     } finally {
       await normalizer?.dispose();
     }
   } finally {
     await store.close();
-    await hold.release();
   }
 }
 

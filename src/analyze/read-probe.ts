@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DataError } from "../../data/errors.js";
-import { parseJson, readOptionalText } from "../report/read-json.js";
+import { readOptionalJson } from "../report/read-json.js";
 
 /** What is read of `probe.json`. */
 const probeSchema = z.looseObject({
@@ -16,11 +16,11 @@ const probeSchema = z.looseObject({
  * @throws {DataError} no such file, or not one of these.
  */
 export async function readProbe(file: string): Promise<ReadonlyMap<string, number>> {
-  const text = await readOptionalText(file);
   const hint = "wanted probe.json of descry probe";
-  if (text === null) throw new DataError(`${file}: there is no such file`, { hint });
+  const probe = await readOptionalJson(file, probeSchema, hint);
+  if (probe === null) throw new DataError(`${file}: there is no such file`, { hint });
   const accuracies = new Map<string, number>();
-  for (const { target, pool, accuracy } of parseJson(text, file, probeSchema, hint).rows) {
+  for (const { target, pool, accuracy } of probe.rows) {
     if (pool === "mean") accuracies.set(target, accuracy);
   }
   return accuracies;

@@ -1,5 +1,5 @@
 import { targetLabels } from "../rank/target-labels.js";
-import { renderSpec } from "../report/render-figure.js";
+import { standAloneSvg } from "../report/stand-alone-svg.js";
 import type { AlignmentRecord, CknnaVariant } from "./alignment-record.js";
 
 const [WIDTH_PX, HEIGHT_PX, COLUMNS] = [220, 170, 3];
@@ -20,7 +20,7 @@ const SHAPES = [
  * The figure of an alignment, an SVG that stands alone: one panel an arm, CKNNA over its blocks, a line a target; the dashed line is
  * at the block that the arm was aligned at.
  */
-export async function alignmentChart({ arms, targets, time }: AlignmentRecord, by: CknnaVariant): Promise<string> {
+export function alignmentChart({ arms, targets, time }: AlignmentRecord, by: CknnaVariant): Promise<string> {
   const labels = targetLabels(targets);
   const take = <T>(all: readonly T[]) => labels.map((_, i) => all[i % all.length]!);
   const values = arms.flatMap(({ blocks }) => blocks.flatMap(({ cknna }) => cknna.map((one) => one[by] ?? 0)));
@@ -70,16 +70,11 @@ export async function alignmentChart({ arms, targets, time }: AlignmentRecord, b
       ],
     };
   });
-  const svg = await renderSpec({
+  return standAloneSvg({
     title: { text: `Alignment of layers with targets, noise t = ${time}`, anchor: "start", offset: 12 },
     concat: panels,
     columns: COLUMNS,
     spacing: 18,
     padding: 14,
   });
-  // Charts of a report take ink, font and ground from its page; this one stands alone.
-  return svg.replace(
-    "<svg ",
-    '<svg xmlns="http://www.w3.org/2000/svg" color="#1b1d22" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" style="background: #ffffff" ',
-  );
 }

@@ -3,7 +3,7 @@ import { alignTable } from "../report/align-table.js";
 import type { AlignmentRecord, CknnaVariant } from "./alignment-record.js";
 
 /** What the two variants are, in words. */
-export const CKNNA_VARIANTS: Readonly<Record<CknnaVariant, string>> = {
+const CKNNA_VARIANTS: Readonly<Record<CknnaVariant, string>> = {
   code: "as its authors' code: unbiased HSIC over the common neighbours",
   paper: "as its paper's formula: kernels less the means of their rows, over the common neighbours",
 };

@@ -4,13 +4,12 @@
  *
  * As REPA's figures: tokens averaged over patches, no class told to the model, images noised to one time.
  */
-import path from "node:path";
 import { NumericError, UsageError } from "../../data/errors.js";
 import { randomStream } from "../../data/random.js";
 import type { RowStore } from "../../data/row-store.js";
 import type { Device } from "../compile/compile.js";
 import { gridSide } from "../models/sit-sizes.js";
-import { type CachedStore, openCachedStore, readFeaturesRecord } from "../run/features-record.js";
+import { type CachedStore, openCachedStore, readPlacedFeatures } from "../run/features-record.js";
 import { armFiles, findArm, type Run } from "../run/run-folder.js";
 import { sitConfigOf } from "../run/space.js";
 import { openHiddenTokens } from "../sample/hidden-tokens.js";
@@ -53,7 +52,7 @@ export async function layerAlignment(run: Run, options: LayerAlignmentOptions): 
   const { experiment, hash, workingFolder } = run.record;
   const { time, neighbours: k, seed, labels: told, signal } = options;
   const { train, sample } = experiment;
-  const { source, targets, latents, images } = await readFeaturesRecord(run.folder);
+  const { source, targets, latents, images } = await readPlacedFeatures(run.folder, workingFolder);
   const names = Object.keys(targets);
   if (names.length === 0) throw new UsageError(`${run.folder}: no arm has a target to compare the layers with`);
   if (told === "null" && train.labelDropout === 0) {
@@ -66,18 +65,17 @@ export async function layerAlignment(run: Run, options: LayerAlignmentOptions): 
   }
   const checkpoints = await newestCheckpoints(run, options.arms ?? experiment.arms.map(({ name }) => name));
   const rows = chooseRows(source.length, options.images, seed);
-  const place = (store: CachedStore): CachedStore => ({ ...store, folder: path.resolve(workingFolder, store.folder) });
 
   const seen = new Map<string, Neighbourhoods>();
   for (const target of names) {
-    const pooled = await withStore(place(targets[target]!), (store) =>
+    const pooled = await withStore(targets[target]!, (store) =>
       poolStoredTokens(store, rows, signal === undefined ? {} : { signal }),
     );
     seen.set(target, findNeighbours(pooled, rows.length, k));
   }
 
   const config = sitConfigOf(experiment, source.classes.length);
-  const { clean, own } = await withStore(place(latents ?? images), async (store) => ({
+  const { clean, own } = await withStore(latents ?? images, async (store) => ({
     clean: await readClean({ images: store, model: config, ...(latents === undefined ? {} : { latents }) }, rows),
     own: Int32Array.from(await store.read("label", rows)),
   }));

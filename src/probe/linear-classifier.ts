@@ -48,18 +48,19 @@ export async function openLinearClassifier(options: ClassifierOptions): Promise<
   const compiled = await compileFunction(
     (given) => {
       const scores = score(given);
+      const target = tf.oneHot(given["labels"] as tf.Tensor1D, K, 1, 0, "float32"); // [B,K]
       const shifted = scores.sub(scores.max(1, true)); // [B,K] of at most 0: no overflow
       const powers = shifted.exp();
       const sums = powers.sum(1, true); // [B,1]
-      const loss = sums.log().sub(shifted.mul(given["target"]!).sum(1, true)).mul(given["counts"]!); // [B,1]
-      const error = powers.div(sums).sub(given["target"]!).mul(given["counts"]!) as tf.Tensor2D; // [B,K]
+      const loss = sums.log().sub(shifted.mul(target).sum(1, true)).mul(given["counts"]!); // [B,1]
+      const error = powers.div(sums).sub(target).mul(given["counts"]!) as tf.Tensor2D; // [B,K]
       return {
         loss: loss.reshape([B]),
         weight: tf.matMul(given["x"] as tf.Tensor2D, error, true, false), // [D,K]
         bias: error.sum(0),
       };
     },
-    { ...inputs, target: { shape: [B, K] }, counts: { shape: [B, 1] } },
+    { ...inputs, labels: { shape: [B], dtype: "int32" }, counts: { shape: [B, 1] } },
     { name: "linear classifier", ...engine },
   );
   const scorer = await compileFunction((given) => ({ scores: score(given) }), inputs, { name: "scores", ...engine });
@@ -78,20 +79,19 @@ export async function openLinearClassifier(options: ClassifierOptions): Promise<
   };
   return {
     async evaluate(point, examples, weightDecay) {
-      const { labels } = examples;
-      const N = labels.length;
+      const N = examples.labels.length;
       const parameters = parametersOf(point);
       const gradient = new Float64Array(point.length);
       let value = 0;
       for (let first = 0; first < N; first += B) {
         const count = Math.min(B, N - first);
-        const target = new Float32Array(B * K);
+        const labels = new Int32Array(B);
+        labels.set(examples.labels.subarray(first, first + count));
         const counts = new Float32Array(B).fill(1, 0, count);
-        for (let i = 0; i < count; i++) target[i * K + labels[first + i]!] = 1;
         const outputs = await compiled.run({
           x: batchOf(examples, first, count),
           ...parameters,
-          target: { data: target, shape: [B, K] },
+          labels: { data: labels, shape: [B] },
           counts: { data: counts, shape: [B, 1] },
         });
         for (const loss of outputs["loss"]!.data as Float32Array) value += loss / N;

@@ -11,6 +11,7 @@
  */
 import { NumericError } from "../../data/errors.js";
 import type { Device } from "../compile/compile.js";
+import type { Interval } from "../report/interval.js";
 import { type Examples, openLinearClassifier } from "./linear-classifier.js";
 import { minimize } from "./minimize.js";
 import type { Split } from "./split-labels.js";
@@ -37,12 +38,10 @@ export interface LinearProbeOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface LinearProbe {
+/** With the 95 % interval of the accuracy (Wilson) over the validation images; that the best was chosen by them is not in it. */
+export interface LinearProbe extends Interval {
   /** Best accuracy on the validation images over the weight decays, 0..1: the reference's `best_val_acc`. */
   readonly accuracy: number;
-  /** Ends of its 95 % interval (Wilson) over the validation images; that the best was chosen by them is not in it. */
-  readonly low: number;
-  readonly high: number;
   /** On the training images, at the same weight decay. */
   readonly trainAccuracy: number;
   /** λ of the best. Of equals the strongest. */
@@ -74,7 +73,7 @@ export async function linearProbe(
   const examples = Math.max(split.train.length, split.validation.length);
   const classifier = await openLinearClassifier({ dim, classes, examples, ...engine });
   try {
-    let best: (Omit<LinearProbe, "low" | "high"> & { readonly hits: number }) | undefined;
+    let best: (Omit<LinearProbe, keyof Interval> & { readonly hits: number }) | undefined;
     let point: Float64Array = new Float64Array((dim + 1) * classes);
     for (const [i, weightDecay] of WEIGHT_DECAYS.entries()) {
       // From the minimum of the stronger one: it is near.

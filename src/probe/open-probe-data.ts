@@ -1,12 +1,11 @@
 /** @file Where the features come from that are probed: a run that has cached them, or any images, whose features are cached first. */
-import path from "node:path";
 import { UsageError } from "../../data/errors.js";
 import { planTargets } from "../../features/cache.js";
 import { loadDescriptor } from "../../features/load-descriptor.js";
 import { parseTarget, parseTargets } from "../../features/targets.js";
 import type { Device } from "../compile/compile.js";
 import { downloadProgress } from "../run/download-progress.js";
-import { openCachedStore, readFeaturesRecord } from "../run/features-record.js";
+import { openCachedStore, readPlacedFeatures } from "../run/features-record.js";
 import type { ProgressSink } from "../run/progress.js";
 import type { Run } from "../run/run-folder.js";
 import { cacheTogether } from "../run/tasks/cache-with-progress.js";
@@ -112,19 +111,14 @@ async function classTokensOf(names: readonly string[], onDownload: ReturnType<ty
  * @throws {UsageError} the features step was not done; a run of controls only.
  */
 export async function readProbeData({ folder, record: { workingFolder } }: Run): Promise<ProbeData> {
-  const record = await readFeaturesRecord(folder);
-  const { source, grid, targets } = record;
+  const { source, grid, targets, latents, images } = await readPlacedFeatures(folder, workingFolder);
   const names = Object.keys(targets);
   if (names.length === 0) {
     throw new UsageError(`${folder}: no arm has a target, so there are no features to probe`, {
       hint: "any targets: descry probe --data SOURCE --targets sift,hog",
     });
   }
-  const place = <S extends { readonly folder: string }>(store: S): S => ({
-    ...store,
-    folder: path.resolve(workingFolder, store.folder),
-  });
-  const store = await openCachedStore(place(record.latents ?? record.images));
+  const store = await openCachedStore(latents ?? images);
   let labels: ArrayLike<number>;
   try {
     labels = await store.read(
@@ -142,6 +136,6 @@ export async function readProbeData({ folder, record: { workingFolder } }: Run):
       labels: Int32Array.from(labels),
       grid,
     },
-    targets: names.map((target) => ({ target, pool: "mean", open: () => openCachedStore(place(targets[target]!)) })),
+    targets: names.map((target) => ({ target, pool: "mean", open: () => openCachedStore(targets[target]!) })),
   };
 }

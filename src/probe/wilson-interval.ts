@@ -1,8 +1,4 @@
-/** Ends of an interval. */
-export interface Interval {
-  readonly low: number;
-  readonly high: number;
-}
+import type { Interval } from "../report/interval.js";
 
 /** Of the standard normal distribution, for 95 %. */
 const Z = 1.959963984540054;

@@ -1,13 +1,7 @@
-import { mkdir } from "node:fs/promises";
-import path from "node:path";
-import sharp from "sharp";
-import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { csvLines } from "../report/csv-lines.js";
+import { writeResult } from "../report/write-result.js";
 import { alignmentChart } from "./alignment-chart.js";
 import type { AlignmentRecord, CknnaVariant } from "./alignment-record.js";
-
-/** Pixels of the PNG for each unit of the SVG, times 72. */
-const PNG_DENSITY = 144;
 
 /**
  * Write an alignment: `alignment.json` with all conditions, `alignment.csv` with a row for each block and target, and the figure as
@@ -17,16 +11,6 @@ const PNG_DENSITY = 144;
  * @returns the files.
  */
 export async function writeAlignment(record: AlignmentRecord, by: CknnaVariant, folder: string): Promise<string[]> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw fileError(error, "cannot make", folder);
-  }
-  const svg = await alignmentChart(record, by);
-  const png = await sharp(Buffer.from(svg), { density: PNG_DENSITY })
-    .flatten({ background: "#ffffff" })
-    .png()
-    .toBuffer();
   const csv = csvLines([
     ["arm", "step", "aligned_block", "block", "target", "cknna_code", "cknna_paper", "time", "neighbours", "images"],
     ...record.arms.flatMap(({ name, step, alignedBlock, blocks }) =>
@@ -46,12 +30,6 @@ export async function writeAlignment(record: AlignmentRecord, by: CknnaVariant, 
       ),
     ),
   ]);
-  const contents: readonly (readonly [string, string | Uint8Array])[] = [
-    ["alignment.csv", csv],
-    ["alignment.svg", svg],
-    ["alignment.png", png],
-    ["alignment.json", `${JSON.stringify(record, null, 2)}\n`],
-  ];
-  for (const [name, content] of contents) await writeFileAtomic(path.join(folder, name), content);
-  return contents.map(([name]) => path.join(folder, name));
+  const texts = { "alignment.csv": csv, "alignment.json": `${JSON.stringify(record, null, 2)}\n` };
+  return writeResult(folder, texts, { alignment: await alignmentChart(record, by) });
 }

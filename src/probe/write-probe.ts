@@ -1,7 +1,5 @@
-import { mkdir } from "node:fs/promises";
-import path from "node:path";
-import { fileError, writeFileAtomic } from "../../data/atomic.js";
 import { csvLines } from "../report/csv-lines.js";
+import { writeResult } from "../report/write-result.js";
 import type { ProbeRecord } from "./probe-record.js";
 
 /**
@@ -10,12 +8,7 @@ import type { ProbeRecord } from "./probe-record.js";
  * @param folder made if absent.
  * @returns the files.
  */
-export async function writeProbe(record: ProbeRecord, folder: string): Promise<string[]> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw fileError(error, "cannot make", folder);
-  }
+export function writeProbe(record: ProbeRecord, folder: string): Promise<string[]> {
   const header = [
     "target",
     "pool",
@@ -43,10 +36,5 @@ export async function writeProbe(record: ProbeRecord, folder: string): Promise<s
       record.source,
     ]),
   ]);
-  const contents = [
-    ["probe.csv", csv],
-    ["probe.json", `${JSON.stringify(record, null, 2)}\n`],
-  ] as const;
-  for (const [name, content] of contents) await writeFileAtomic(path.join(folder, name), content);
-  return contents.map(([name]) => path.join(folder, name));
+  return writeResult(folder, { "probe.csv": csv, "probe.json": `${JSON.stringify(record, null, 2)}\n` }, {});
 }

@@ -1,5 +1,5 @@
-import { quantile } from "../../data/quantile.js";
 import { randomStream } from "../../data/random.js";
+import { intervalOf } from "../report/interval.js";
 
 /** A mean with its interval. */
 export interface Estimate {
@@ -11,9 +11,6 @@ export interface Estimate {
   /** Images that have a value. */
   readonly images: number;
 }
-
-/** Share of the resampled means inside of the interval. */
-const CONFIDENCE = 0.95;
 
 /**
  * Mean over images and its percentile bootstrap interval: images are drawn with replacement, as many as there are.
@@ -38,7 +35,5 @@ export function bootstrapMean(
     for (let i = 0; i < count; i++) sum += finite[draws[r * count + i]!]!;
     means[r] = sum / count;
   }
-  means.sort();
-  const tail = (1 - CONFIDENCE) / 2;
-  return { mean, low: quantile(means, tail), high: quantile(means, 1 - tail), images: count };
+  return { mean, ...intervalOf(means), images: count };
 }

@@ -1,10 +1,11 @@
+import { armColour } from "../report/arm-colours.js";
 import { standAloneSvg } from "../report/stand-alone-svg.js";
 import { RANK_METRICS } from "./metrics.js";
 import type { Ranking } from "./rank-targets.js";
 import { targetLabels } from "./target-labels.js";
 
-const AS_IS = { colour: "#0067b1", shape: "circle" };
-const NORMALIZED = { colour: "#c44d00", shape: "diamond" };
+const AS_IS = { colour: armColour(0), shape: "circle" };
+const NORMALIZED = { colour: armColour(1), shape: "diamond" };
 const ROW_PX = 22;
 const PANEL_PX = 190;
 

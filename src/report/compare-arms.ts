@@ -6,6 +6,7 @@ import { differingKeys, flattenSettings } from "./flatten.js";
 import { type Gain, gainOver, type MetricInfo, metricsIn } from "./metrics.js";
 import type { ArmRecord, RunRecord } from "./read-run.js";
 import type { Evaluation } from "./records.js";
+import type { RunGroup } from "./run-groups.js";
 
 /** One number of one arm. */
 export interface MetricCell {
@@ -50,24 +51,33 @@ export function evaluationNames(run: RunRecord): string[] {
   return [...names].sort((a, b) => Number(b === "evaluation") - Number(a === "evaluation") || (a < b ? -1 : 1));
 }
 
+/** An evaluation of an arm; null: there is none of that name. */
+export function evaluationOf({ evaluations }: ArmRecord, name: string): Evaluation | null {
+  return evaluations.find((one) => one.name === name)?.record ?? null;
+}
+
+/** The first evaluation of that name of any arm in a group of runs. */
+export function firstEvaluation({ arms }: RunGroup, name: string): Evaluation | undefined {
+  return arms.flatMap(({ repetitions }) => repetitions.flatMap((arm) => evaluationOf(arm, name) ?? []))[0];
+}
+
 /**
  * Compare the arms of a run.
  *
  * @param name which evaluation.
  */
 export function compareArms(run: RunRecord, name = "evaluation"): Comparison {
-  const evaluationOf = (arm: ArmRecord) => arm.evaluations.find((one) => one.name === name)?.record ?? null;
-  const evaluations = run.arms.map(evaluationOf).filter((one) => one !== null);
+  const evaluations = run.arms.flatMap((arm) => evaluationOf(arm, name) ?? []);
   const metrics = metricsIn(evaluations);
   const controlArm = run.arms.find(({ align }) => align === null);
-  const controlEvaluation = controlArm === undefined ? null : evaluationOf(controlArm);
+  const controlEvaluation = controlArm === undefined ? null : evaluationOf(controlArm, name);
   const yardstick = controlEvaluation ?? evaluations[0] ?? null;
   const unlike = run.arms.map((arm) => {
-    const evaluation = evaluationOf(arm);
+    const evaluation = evaluationOf(arm, name);
     return evaluation === null || yardstick === null ? [] : unlikeConditions(evaluation, yardstick);
   });
   const arms = run.arms.map((arm, i): ComparedArm => {
-    const evaluation = evaluationOf(arm);
+    const evaluation = evaluationOf(arm, name);
     const isControl = arm === controlArm;
     const cells = metrics.map((metric): MetricCell => {
       const value = evaluation?.metrics[metric.key] ?? null;
@@ -94,12 +104,20 @@ export function compareArms(run: RunRecord, name = "evaluation"): Comparison {
   };
 }
 
-/** In which conditions two evaluations differ, as dotted keys; numbers of such evaluations must not be compared. */
-export function unlikeConditions(one: Evaluation, other: Evaluation): string[] {
-  return differingKeys([conditions(one), conditions(other)]);
+/** How numbers were measured. */
+export type Conditions = Pick<Evaluation, "weights" | "samples" | "reference" | "protocol"> & {
+  /** Absent: along the training. */
+  readonly step?: number;
+  readonly sampler: Readonly<Record<string, unknown>>;
+  readonly network: { readonly name: string; readonly sha256: string; readonly resize?: unknown };
+};
+
+/** In which conditions two measurements differ, as dotted keys; numbers of such measurements must not be compared. */
+export function unlikeConditions(one: Conditions, other: Conditions): string[] {
+  return differingKeys([flatten(one), flatten(other)]);
 }
 
-function conditions({ step, weights, samples, reference, sampler, network, protocol }: Evaluation) {
+function flatten({ step, weights, samples, reference, sampler, network, protocol }: Conditions) {
   const { name, sha256, resize } = network;
   return flattenSettings({ step, weights, samples, reference, sampler, network: { name, sha256, resize }, protocol });
 }

@@ -66,9 +66,10 @@ export async function stackPictures(files: readonly string[], mostWide?: number)
       }
       rows.push(data);
     } catch (cause) {
-      throw fileError(cause, "cannot read", file) === cause
+      const told = fileError(cause, "cannot read", file);
+      throw told === cause
         ? new DataError(`${file}: not a readable picture, or of another size than the first`, { cause })
-        : fileError(cause, "cannot read", file);
+        : told;
     }
   }
   const { width, height } = size!;

@@ -4,10 +4,11 @@
  * stands in (`currentColor` and `--series-N`), so that it follows the dark theme and print; dashes say the same as colours.
  */
 import type { TopLevelSpec } from "vega-lite";
+import { ARM_COLOURS } from "./arm-colours.js";
+import type { Interval } from "./interval.js";
 import { type CurvePoint, meanCurve, smooth, smoothingWindow, thin, USUAL_SMOOTHING } from "./smooth.js";
 
-/** Colours of arms that are no controls; then they repeat, with other dashes. Defined in `style.ts`. */
-export const SERIES_COLOURS = 7;
+/** Of the lines of arms: where colours repeat, the dashes differ. */
 const DASHES: readonly (readonly number[])[] = [
   [1, 0],
   [7, 3],
@@ -21,7 +22,7 @@ const MOST_POINTS = 300;
 
 /** Colour of an arm; null is the control. */
 export function seriesColour(colour: number | null): string {
-  return colour === null ? "currentColor" : `var(--series-${(colour % SERIES_COLOURS) + 1})`;
+  return colour === null ? "currentColor" : `var(--series-${(colour % ARM_COLOURS.length) + 1})`;
 }
 
 /** Dashes of an arm's line, in pixels on and off. */
@@ -57,7 +58,7 @@ export interface GainBar {
   /** Gain in per cent of the control; positive is better. */
   readonly percent: number;
   /** Ends of a rule through the end of the bar, in the same unit: the 95 % interval, or a standard deviation to both sides. */
-  readonly rule: { readonly low: number; readonly high: number } | null;
+  readonly rule: Interval | null;
   /** How it is written beside the bar. */
   readonly text: string;
 }
@@ -250,7 +251,7 @@ function extent(values: readonly number[]): [number, number] {
 }
 
 /** Bars of gains. */
-export function gainsSpec({ bars }: GainsFigure, widthPx = 360): TopLevelSpec {
+function gainsSpec({ bars }: GainsFigure, widthPx = 360): TopLevelSpec {
   // An interval of very few seeds may be wide: its rule is cut off rather than every bar made small.
   const reach = RULE_REACH * Math.max(...bars.map(({ percent }) => Math.abs(percent)));
   const cut = (value: number) => Math.max(-reach, Math.min(reach, value));
@@ -338,7 +339,7 @@ export function gainsSpec({ bars }: GainsFigure, widthPx = 360): TopLevelSpec {
 }
 
 /** A scatter of labelled points. */
-export function scatterSpec({ points, xTitle, yTitle }: ScatterFigure, widthPx = 430): TopLevelSpec {
+function scatterSpec({ points, xTitle, yTitle }: ScatterFigure, widthPx = 430): TopLevelSpec {
   const x = {
     field: "x",
     type: "quantitative",

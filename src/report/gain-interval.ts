@@ -14,6 +14,12 @@ export interface GainInterval {
   readonly isDistinguishable: boolean;
 }
 
+/** The gain of the arm of that name over the control, see {@link gainInterval}; null where its interval is not known. */
+export function gainOf(draws: GroupDraws | null, name: string): GainInterval | null {
+  const arm = draws?.arms.find((one) => one.name === name);
+  return draws === null || arm === undefined ? null : gainInterval(draws, arm);
+}
+
 /**
  * The gain of an arm over another with its 95 % interval: over the control, if no other is named.
  *

@@ -1,5 +1,5 @@
 /** @file A gain over the control as it stands in a table of the page: never by colour alone, and with its interval where it has one. */
-import { formatPercent, formatSigned } from "./format-number.js";
+import { formatPercent, formatSigned, formatSpread } from "./format-number.js";
 import type { GainInterval } from "./gain-interval.js";
 import { type Html, html } from "./html.js";
 import type { Interval } from "./interval.js";
@@ -22,7 +22,7 @@ export function gainText(gain: Gain, interval: GainInterval | null, std: number 
         ? ["worse", "▼"]
         : ["equal", "="];
   const spoken = isOpen ? OPEN : absolute === 0 ? "equal to the control" : `${word} than the control`;
-  const spread = std === null || interval !== null ? "" : ` ± ${formatSigned(std, 2).slice(1)}`;
+  const spread = std === null || interval !== null ? "" : ` ± ${formatSpread(std)}`;
   const units = `${formatSigned(absolute)}${spread}`;
   const shown = relative === null ? units : `${formatPercent(relative)} (${units})`;
   const plain = relative === null ? formatSigned(absolute) : formatPercent(relative);

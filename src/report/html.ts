@@ -17,7 +17,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** Text → HTML text that is safe between tags and inside quoted attributes; control characters are shown as `�`. */
-export function escapeHtml(text: string): string {
+function escapeHtml(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: HTML forbids them, names of files may hold them
   const visible = text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, "�");
   return visible.replace(/[&<>"']/g, (character) => ENTITIES[character]!);

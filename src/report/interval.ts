@@ -7,11 +7,11 @@ export interface Interval {
 }
 
 /** Share of the draws inside of an interval. */
-export const CONFIDENCE = 0.95;
+const CONFIDENCE = 0.95;
 
-/** The interval that holds the middle 95 % of some draws (percentiles). */
-export function intervalOf(draws: Float64Array): Interval {
-  const sorted = draws.slice().sort();
+/** The interval that holds the middle 95 % of some draws (percentiles). @param draws at least one. */
+export function intervalOf(draws: ArrayLike<number>): Interval {
+  const sorted = Float64Array.from(draws).sort();
   const tail = (1 - CONFIDENCE) / 2;
   return { low: quantile(sorted, tail), high: quantile(sorted, 1 - tail) };
 }

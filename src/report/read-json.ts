@@ -45,6 +45,21 @@ export function parseJson<Schema extends z.ZodType>(
   throw new DataError(`${place}:${field} ${message}`, { hint });
 }
 
+/**
+ * Read a JSON file and check it against a schema, see {@link parseJson}.
+ *
+ * @returns null where there is no such file.
+ * @throws {DataError} it cannot be read, or is damaged.
+ */
+export async function readOptionalJson<Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+  hint: string,
+): Promise<z.output<Schema> | null> {
+  const text = await readOptionalText(file);
+  return text === null ? null : parseJson(text, file, schema, hint);
+}
+
 const wantedAndGot: z.core.$ZodErrorMap = (issue) => {
   const got = issue.input === undefined ? "nothing" : JSON.stringify(issue.input)?.slice(0, 40);
   if (issue.code === "invalid_type") return `wanted ${issue.expected}, got ${got}`;

@@ -7,7 +7,7 @@ import { DataError, UsageError } from "../../data/errors.js";
 import { type ConvergenceRecord, convergenceSchema } from "./convergence-record.js";
 import { type FilmRecord, filmSchema } from "./film-record.js";
 import { type Influences, readInfluence } from "./read-influence.js";
-import { parseJson, readOptionalText } from "./read-json.js";
+import { parseJson, readOptionalJson, readOptionalText } from "./read-json.js";
 import {
   type ArmSettings,
   type CachesRecord,
@@ -92,23 +92,20 @@ export interface ReadOptions {
  */
 export async function readRun(runFolder: string, reading: ReadOptions = {}): Promise<RunRecord> {
   const folder = path.resolve(runFolder);
-  const file = path.join(folder, "experiment.json");
-  const text = await readOptionalText(file);
-  if (text === null) {
+  const inFolder = (...names: string[]) => path.join(folder, ...names);
+  const file = inFolder("experiment.json");
+  const damaged = "the run's record is damaged: run the experiment again in a new folder";
+  const record = await readOptionalJson(file, experimentFileSchema, damaged);
+  if (record === null) {
     throw new DataError(`${file}: there is no such file`, { hint: "name a folder that descry run has made" });
   }
-  const { hash, created, versions, machine, experiment } = parseJson(
-    text,
-    file,
-    experimentFileSchema,
-    "the run's record is damaged: run the experiment again in a new folder",
-  );
+  const { hash, created, versions, machine, experiment } = record;
   const names = experiment.arms.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw new DataError(`${file}: experiment.arms: two arms are named "${twice}"`);
   const arms: ArmRecord[] = [];
   for (const { name, align } of experiment.arms) {
-    arms.push(await readArm(path.join(folder, "arms", name), name, align, reading));
+    arms.push(await readArm(inFolder("arms", name), name, align, reading));
   }
   return {
     folder,
@@ -118,9 +115,17 @@ export async function readRun(runFolder: string, reading: ReadOptions = {}): Pro
     machine,
     experiment,
     arms,
-    caches: await readCaches(folder),
-    targets: await readTargets(folder),
-    latents: await readLatents(folder),
+    caches: await readOptionalJson(inFolder("features.json"), cachesSchema, "remove the file and run again"),
+    targets: await readOptionalJson(
+      inFolder("targets", "targets.json"),
+      targetsSchema,
+      "remove the folder targets; the pictures can be made again",
+    ),
+    latents: await readOptionalJson(
+      inFolder("latents", "latents.json"),
+      latentsSchema,
+      "cache anew: descry features RUN --again",
+    ),
   };
 }
 
@@ -149,32 +154,37 @@ async function readArm(
   align: ArmSettings["align"],
   reading: ReadOptions,
 ): Promise<ArmRecord> {
-  const samplesFile = path.join(folder, "samples.json");
-  const samplesText = await readOptionalText(samplesFile);
+  const inFolder = (...names: string[]) => path.join(folder, ...names);
   const whereThere = (file: string) => (existsSync(file) ? file : null);
   return {
     name,
     align,
     folder,
-    metrics: await readMetrics(path.join(folder, "metrics.jsonl"), reading),
-    samples:
-      samplesText === null
-        ? null
-        : parseJson(samplesText, samplesFile, samplesSchema, "draw the samples again: descry sample RUN"),
-    imported: await readImported(path.join(folder, "imported.json")),
-    samplesPicture: whereThere(path.join(folder, "samples.png")),
-    samplesArray: whereThere(path.join(folder, "samples.npz")),
-    film: await readFilm(path.join(folder, "film", "film.json")),
-    convergence: await readConvergence(path.join(folder, "convergence.json")),
+    metrics: await readMetrics(inFolder("metrics.jsonl"), reading),
+    samples: await readOptionalJson(
+      inFolder("samples.json"),
+      samplesSchema,
+      "draw the samples again: descry sample RUN",
+    ),
+    imported: await readOptionalJson(
+      inFolder("imported.json"),
+      importedSchema,
+      "import the weights again: descry import RUN --replace",
+    ),
+    samplesPicture: whereThere(inFolder("samples.png")),
+    samplesArray: whereThere(inFolder("samples.npz")),
+    film: await readOptionalJson(
+      inFolder("film", "film.json"),
+      filmSchema,
+      "remove the folder film; the run is whole without it",
+    ),
+    convergence: await readOptionalJson(
+      inFolder("convergence.json"),
+      convergenceSchema,
+      "remove it, and evaluate again: descry evaluate RUN",
+    ),
     evaluations: await readEvaluations(folder, name),
   };
-}
-
-async function readImported(file: string): Promise<ImportedRecord | null> {
-  const text = await readOptionalText(file);
-  return text === null
-    ? null
-    : parseJson(text, file, importedSchema, "import the weights again: descry import RUN --replace");
 }
 
 async function readMetrics(file: string, { underWay = false }: ReadOptions): Promise<StepRecord[]> {
@@ -215,40 +225,6 @@ async function readEvaluations(folder: string, arm: string): Promise<NamedEvalua
     evaluations.push({ name: name.slice(0, -".json".length), record, influences });
   }
   return evaluations;
-}
-
-async function readFilm(file: string): Promise<FilmRecord | null> {
-  const text = await readOptionalText(file);
-  return text === null
-    ? null
-    : parseJson(text, file, filmSchema, "remove the folder film; the run is whole without it");
-}
-
-async function readConvergence(file: string): Promise<ConvergenceRecord | null> {
-  const text = await readOptionalText(file);
-  return text === null
-    ? null
-    : parseJson(text, file, convergenceSchema, "remove it, and evaluate again: descry evaluate RUN");
-}
-
-async function readCaches(folder: string): Promise<CachesRecord | null> {
-  const file = path.join(folder, "features.json");
-  const text = await readOptionalText(file);
-  return text === null ? null : parseJson(text, file, cachesSchema, "remove the file and run again");
-}
-
-async function readTargets(folder: string): Promise<TargetsRecord | null> {
-  const file = path.join(folder, "targets", "targets.json");
-  const text = await readOptionalText(file);
-  return text === null
-    ? null
-    : parseJson(text, file, targetsSchema, "remove the folder targets; the pictures can be made again");
-}
-
-async function readLatents(folder: string): Promise<LatentsSummary | null> {
-  const file = path.join(folder, "latents", "latents.json");
-  const text = await readOptionalText(file);
-  return text === null ? null : parseJson(text, file, latentsSchema, "cache anew: descry features RUN --again");
 }
 
 async function listFolder(folder: string): Promise<string[]> {

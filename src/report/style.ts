@@ -1,14 +1,16 @@
+import { ARM_COLOURS, INK } from "./arm-colours.js";
+
+const lightDark = ([light, dark]: readonly [string, string]): string => `light-dark(${light}, ${dark})`;
+
 /** The style of a report: light and dark, screen and print; no font or picture from outside. */
 export const STYLE = `
 :root {
   color-scheme: light dark;
-  --page: light-dark(#fcfcfb, #14161a); --panel: light-dark(#ffffff, #1a1d22); --ink: light-dark(#1b1d22, #e7e8ea);
+  --page: light-dark(#fcfcfb, #14161a); --panel: light-dark(#ffffff, #1a1d22); --ink: ${lightDark(INK)};
   --soft: light-dark(#5b6069, #a2a8b1); --line: light-dark(#dcdde0, #343941); --strong: light-dark(#1b1d22, #cfd3d8);
   --accent: light-dark(#0b5fa5, #7ec0ff); --good: light-dark(#0a6b3d, #6fd49b); --bad: light-dark(#a8321a, #ff9d82);
   --best: light-dark(#e9f4ec, #17301f); --tint: light-dark(#f3f4f5, #20242a);
-  --series-1: light-dark(#0067b1, #63b6ff); --series-2: light-dark(#c44d00, #ff9455); --series-3: light-dark(#007a5a, #45cf9f);
-  --series-4: light-dark(#a62c7c, #f08ac4); --series-5: light-dark(#7a5b00, #dfc052); --series-6: light-dark(#5a46b8, #b3a4ff);
-  --series-7: light-dark(#00808f, #54d3e3);
+  ${ARM_COLOURS.map((colour, i) => `--series-${i + 1}: ${lightDark(colour)};`).join(" ")}
 }
 :root[data-theme="light"] { color-scheme: light; }
 :root[data-theme="dark"] { color-scheme: dark; }

@@ -1,13 +1,13 @@
 /** @file What a report says, for programs: the numbers of every arm with their intervals, and the verdict. */
 import { evaluationNames } from "./compare-arms.js";
 import { drawGroup } from "./draw-group.js";
-import { gainInterval } from "./gain-interval.js";
+import { gainOf } from "./gain-interval.js";
 import type { Interval } from "./interval.js";
 import type { RunRecord } from "./read-run.js";
 import { type Recoveries, recoveries } from "./recovery.js";
 import { groupRuns, type RunGroup, seedOf } from "./run-groups.js";
 import { type Spread, summarizeSeeds } from "./seed-summary.js";
-import { summarizeSweep } from "./sweep-table.js";
+import { formatSweepTable } from "./sweep-table.js";
 import { formatTerminalTable } from "./terminal-table.js";
 import { verdictOf } from "./verdict.js";
 
@@ -46,9 +46,7 @@ export function summarizeArms(group: RunGroup): ArmSummary[] {
   const name = evaluationNames(group.runs[0]!)[0] ?? "evaluation";
   return summarizeSeeds(group, name).map(({ name: arm, cells }) => {
     const metrics = cells.map(({ metric, value, relative, wins }): [string, MetricSummary] => {
-      const draws = drawGroup(group, name, metric.key);
-      const drawn = draws?.arms.find((one) => one.name === arm);
-      const gain = draws === null || drawn === undefined ? null : gainInterval(draws, drawn);
+      const gain = gainOf(drawGroup(group, name, metric.key), arm);
       return [
         metric.key,
         {
@@ -76,9 +74,9 @@ export function summarizeReport(
   relativeTo?: string,
 ): { readonly groups: readonly GroupSummary[]; readonly table: string } {
   const groups = groupRuns(runs);
-  const tables = groups.map(({ label, runs: members }) => {
-    const table = members.length === 1 ? formatTerminalTable(members[0]!) : summarizeSweep(members).table;
-    return groups.length === 1 ? table : `${label}\n${table}`;
+  const tables = groups.map((group) => {
+    const table = group.runs.length === 1 ? formatTerminalTable(group) : formatSweepTable(group);
+    return groups.length === 1 ? table : `${group.label}\n${table}`;
   });
   return {
     table: tables.join("\n\n"),

@@ -1,10 +1,17 @@
 /** @file The tables of a report, as HTML. Every number stands with the conditions it was measured under. */
-import { type ComparedArm, type Comparison, compareArms, describeConditions, type MetricCell } from "./compare-arms.js";
+import {
+  type ComparedArm,
+  type Comparison,
+  compareArms,
+  describeConditions,
+  firstEvaluation,
+  type MetricCell,
+} from "./compare-arms.js";
 import { drawGroup } from "./draw-group.js";
 import { seriesColour, seriesDash } from "./figure-specs.js";
 import { differingKeys, flattenSettings, showSetting } from "./flatten.js";
 import { formatCount, formatNumber, formatPercent, formatSeconds, formatSpread } from "./format-number.js";
-import { type GainInterval, gainInterval } from "./gain-interval.js";
+import { type GainInterval, gainOf } from "./gain-interval.js";
 import { gainText } from "./gain-text.js";
 import { type Html, html } from "./html.js";
 import type { MetricInfo } from "./metrics.js";
@@ -85,11 +92,7 @@ function metricsRow(
 type GainIntervals = (metric: MetricInfo) => GainInterval | null;
 
 function intervalsOf(group: RunGroup, name: string, arm: string): GainIntervals {
-  return ({ key }) => {
-    const draws = drawGroup(group, name, key);
-    const drawn = draws?.arms.find((one) => one.name === arm);
-    return draws === null || drawn === undefined ? null : gainInterval(draws, drawn);
-  };
+  return ({ key }) => gainOf(drawGroup(group, name, key), arm);
 }
 
 /** What the intervals of a table are, or why there are none. */
@@ -139,9 +142,7 @@ export function seedTable(group: RunGroup, name: string, caption: string): Html 
   const isMeasured = (_: unknown, m: number) => all.some(({ cells }) => cells[m]!.value !== null);
   const rows = all.map((row) => ({ ...row, cells: row.cells.filter(isMeasured) }));
   const metrics = rows[0]!.cells.map(({ metric }) => metric);
-  const evaluation = group.arms
-    .flatMap(({ repetitions }) => repetitions.flatMap(({ evaluations }) => evaluations))
-    .find((one) => one.name === name)?.record;
+  const evaluation = firstEvaluation(group, name);
   const conditions = evaluation === undefined ? "" : ` Each number: ${describeConditions(evaluation)}.`;
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table class="metrics">
 <caption>${caption} Mean ± standard deviation (n − 1) over ${group.runs.length} seeds. A gain is the mean of the differences from the control of the same seed; positive is better. ${intervalNote(group, name)}${conditions}</caption>

@@ -2,11 +2,10 @@ import { alignTable } from "./align-table.js";
 import { type ComparedArm, type Comparison, compareArms, evaluationNames, realImages } from "./compare-arms.js";
 import { drawGroup, type GroupDraws } from "./draw-group.js";
 import { formatNumber, formatPercent } from "./format-number.js";
-import { gainInterval } from "./gain-interval.js";
+import { gainOf } from "./gain-interval.js";
 import { intervalText } from "./gain-text.js";
 import { METRICS, type MetricInfo } from "./metrics.js";
-import type { RunRecord } from "./read-run.js";
-import { groupRuns } from "./run-groups.js";
+import type { RunGroup } from "./run-groups.js";
 
 /** Metrics that fit beside each other in 80 columns. */
 const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
@@ -14,18 +13,21 @@ const SHOWN = new Set(["frechet_distance", "kid", "precision", "recall"]);
 /**
  * The result of a run as a small aligned text table, without a line feed at its end: one row an arm with its metrics and its
  * gain in the first of them, and a line that says how they were measured.
+ *
+ * @param group of this run alone.
  */
-export function formatTerminalTable(run: RunRecord): string {
+export function formatTerminalTable(group: RunGroup): string {
+  const run = group.runs[0]!;
   const name = evaluationNames(run)[0] ?? "evaluation";
   const comparison = compareArms(run, name);
   const shown = shownMetrics(comparison);
   const [headline] = shown;
   const header = tableHeader(shown);
-  const draws = drawGroup(groupRuns([run])[0]!, name, headline!.key);
+  const draws = drawGroup(group, name, headline!.key);
   const rows = comparison.arms.map((row) =>
     row.evaluation === null
       ? [row.arm.name, "not evaluated"]
-      : [row.arm.name, ...shown.map((metric) => shownValue(row, metric)), gainOf(row, headline!, draws)],
+      : [row.arm.name, ...shown.map((metric) => shownValue(row, metric)), shownGain(row, headline!, draws)],
   );
   const notes = [conditionsOf(comparison), intervalNote(comparison, draws)];
   return [alignTable(header, rows), ...notes.filter((note) => note !== null)].join("\n");
@@ -49,7 +51,7 @@ function shownValue({ cells }: ComparedArm, { key }: MetricInfo): string {
   return cell?.value == null ? "–" : formatNumber(cell.value);
 }
 
-function gainOf(row: ComparedArm, { key }: MetricInfo, draws: GroupDraws | null): string {
+function shownGain(row: ComparedArm, { key }: MetricInfo, draws: GroupDraws | null): string {
   if (row.isControl) return "control";
   const gain = row.cells.find(({ metric }) => metric.key === key)?.gain;
   return gain?.relative == null ? "–" : formatPercent(gain.relative) + shownInterval(row.arm.name, draws);
@@ -57,8 +59,8 @@ function gainOf(row: ComparedArm, { key }: MetricInfo, draws: GroupDraws | null)
 
 /** ` [+9.1 %, +20.8 %]`, or nothing where it is not known. */
 export function shownInterval(arm: string, draws: GroupDraws | null): string {
-  const drawn = draws?.arms.find(({ name }) => name === arm);
-  return draws === null || drawn === undefined ? "" : ` ${intervalText(gainInterval(draws, drawn))}`;
+  const gain = gainOf(draws, arm);
+  return gain === null ? "" : ` ${intervalText(gain)}`;
 }
 
 /** What the brackets are, or why there are none; null where nothing is compared. */

@@ -2,12 +2,11 @@
  * @file What the numbers say, in one paragraph that claims no more than their intervals hold. An arm is better or worse than the
  * control where the interval of its gain leaves out 0, and not distinguishable from it where it does not.
  */
-import { compareArms, evaluationNames } from "./compare-arms.js";
+import { compareArms, evaluationNames, firstEvaluation } from "./compare-arms.js";
 import { drawGroup, type GroupDraws } from "./draw-group.js";
 import { formatNumber, formatPercent, formatSigned } from "./format-number.js";
 import { type GainInterval, gainInterval } from "./gain-interval.js";
 import { METRICS } from "./metrics.js";
-import type { Evaluation } from "./records.js";
 import type { RunGroup } from "./run-groups.js";
 import { type SeedCell, summarizeSeeds } from "./seed-summary.js";
 
@@ -125,16 +124,10 @@ function withIntervals(draws: GroupDraws): string {
 
 /** What the numbers are of. */
 function circumstances(group: RunGroup, name: string): string {
-  const { step, samples, network } = firstEvaluation(group, name);
+  const { step, samples, network } = firstEvaluation(group, name)!;
   const seeds = group.runs.length === 1 ? "one seed" : `means over ${group.runs.length} seeds`;
   const proxy = network.proxy ? `, ${network.name} as a proxy network` : "";
   return `${step} training steps, ${samples} samples, ${seeds}${proxy}.`;
-}
-
-function firstEvaluation(group: RunGroup, name: string): Evaluation {
-  return group.arms
-    .flatMap(({ repetitions }) => repetitions.flatMap(({ evaluations }) => evaluations))
-    .find((one) => one.name === name)!.record;
 }
 
 /** `+15.0 %`, or in units of the metric where the control may be 0. */

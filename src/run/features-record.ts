@@ -67,17 +67,18 @@ export async function writeFeaturesRecord(
   record: FeaturesRecord,
   workingFolder: string,
 ): Promise<void> {
-  const place = <S extends CachedStore>(store: S): S => ({
-    ...store,
-    folder: path.relative(workingFolder, store.folder),
-  });
-  const placed: FeaturesRecord = {
-    ...record,
-    images: place(record.images),
-    ...(record.latents === undefined ? {} : { latents: place(record.latents) }),
-    targets: Object.fromEntries(Object.entries(record.targets).map(([name, store]) => [name, place(store)])),
-  };
+  const placed = withFolders(record, (folder) => path.relative(workingFolder, folder));
   await writeFileAtomic(fileOf(runFolder), `${JSON.stringify(placed, null, 2)}\n`);
+}
+
+function withFolders(record: FeaturesRecord, place: (folder: string) => string): FeaturesRecord {
+  const placed = <S extends CachedStore>(store: S): S => ({ ...store, folder: place(store.folder) });
+  return {
+    ...record,
+    images: placed(record.images),
+    ...(record.latents === undefined ? {} : { latents: placed(record.latents) }),
+    targets: Object.fromEntries(Object.entries(record.targets).map(([name, store]) => [name, placed(store)])),
+  };
 }
 
 /**
@@ -94,6 +95,11 @@ export async function readFeaturesRecord(runFolder: string): Promise<FeaturesRec
     });
   }
   return record;
+}
+
+/** As {@link readFeaturesRecord}, with absolute folders. @param workingFolder of the run. */
+export async function readPlacedFeatures(runFolder: string, workingFolder: string): Promise<FeaturesRecord> {
+  return withFolders(await readFeaturesRecord(runFolder), (folder) => path.resolve(workingFolder, folder));
 }
 
 /** As {@link readFeaturesRecord}; undefined when the step was not done. */

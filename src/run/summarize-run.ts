@@ -1,5 +1,6 @@
 /** @file What a finished run comes down to: the numbers of its arms, and a small table for the terminal. */
 import { type NamedEvaluation, readRun } from "../report/read-run.js";
+import { groupRuns } from "../report/run-groups.js";
 import { formatTerminalTable } from "../report/terminal-table.js";
 import type { Run } from "./run-folder.js";
 
@@ -13,5 +14,5 @@ export interface ArmResult {
 export async function summarizeRun(run: Run): Promise<{ arms: ArmResult[]; table: string }> {
   const record = await readRun(run.folder);
   const arms = record.arms.map(({ name, evaluations }) => ({ arm: name, evaluation: evaluations[0]?.record ?? null }));
-  return { arms, table: formatTerminalTable(record) };
+  return { arms, table: formatTerminalTable(groupRuns([record])[0]!) };
 }

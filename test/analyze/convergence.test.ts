@@ -37,8 +37,10 @@ const CURVES: Readonly<Record<string, readonly number[]>> = {
   "hog-repa": [95, 80, 70, 65],
 };
 
-/** A run with distances along its training. */
-async function convergedRun(seed = 0, add = 0, curves = CURVES): Promise<string> {
+const { sampler: SAMPLER, protocol: PROTOCOL } = evaluationOf("control", {});
+
+/** A run with distances along its training. @param conditions laid over how they were measured. */
+async function convergedRun(seed = 0, add = 0, curves = CURVES, conditions: object = {}): Promise<string> {
   const folder = await writeFinishedRun({ seed });
   for (const { name } of ARMS) {
     const { samples, reference, weights, sampler, network, protocol } = evaluationOf(name, {});
@@ -55,6 +57,7 @@ async function convergedRun(seed = 0, add = 0, curves = CURVES): Promise<string>
       sampler,
       network,
       protocol,
+      ...conditions,
       points,
     };
     writeFileSync(path.join(folder, "arms", name, "convergence.json"), JSON.stringify(record));
@@ -119,6 +122,29 @@ describe("convergence", () => {
     expect([first! > 1, second! > first!, third! > second!]).toEqual([true, true, true]);
   });
 
+  test("statistics that do not say of how many images they are have no number of real images", async () => {
+    const { what } = await analyze(await convergedRun(0, 0, CURVES, { reference: null }));
+    expect(what).toBe("256 samples against the statistics of a reference file by random-vgg, a proxy, ema weights");
+  });
+
+  test.each([
+    ["reference", { reference: null }],
+    ["weights", { weights: "model" }],
+    ["sampler.name", { sampler: { ...SAMPLER, name: "sde" } }],
+    ["sampler.steps, sampler.guidance", { sampler: { ...SAMPLER, steps: 250, guidance: 4 } }],
+    ["protocol.neighbours", { protocol: { ...PROTOCOL, neighbours: 5 } }],
+  ])("runs that differ in %s are refused", async (keys, conditions) => {
+    const { code, stderr } = await run([await convergedRun(), await convergedRun(1, 0, CURVES, conditions)]);
+    expect(stderr).toMatch(/^descry: control of \w+ was evaluated otherwise than control of \w+: /);
+    expect(stderr).toContain(`: ${keys} — `);
+    expect(code).toBe(2);
+  });
+
+  test("runs may differ in their seeds", async () => {
+    const seeds = { sampler: { ...SAMPLER, seed: 1 }, protocol: { ...PROTOCOL, seed: 1 } };
+    await analyze(await convergedRun(), await convergedRun(1, 0, CURVES, seeds));
+  });
+
   test("mistakes are told in one line", async () => {
     const folder = await convergedRun();
     const refused = async (argv: readonly string[], message: RegExp) => {
@@ -135,7 +161,7 @@ describe("convergence", () => {
     await refused([await writeFinishedRun({ arms: ARMS.slice(1) })], /has no control, so there is no speed-up over it/);
     const file = path.join(folder, "arms", "hog-repa", "convergence.json");
     writeFileSync(file, readFileSync(file, "utf8").replace('"samples":256', '"samples":99'));
-    await refused([folder], /hog-repa was measured by 99 samples and random-vgg, control by 256/);
+    await refused([folder], /hog-repa was evaluated otherwise than control: samples — evaluate them alike, or analyze/);
     writeFileSync(file, "{");
     await refused([folder], /convergence\.json: is not valid JSON — remove it, and evaluate again/);
   });

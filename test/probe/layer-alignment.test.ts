@@ -112,14 +112,14 @@ describe("alignment of layers with targets", () => {
     const folder = mkdtempSync(path.join(tmpdir(), "descry-alignment-"));
     const files = await writeAlignment(record, "paper", folder);
     expect(files.map((file) => path.basename(file))).toEqual(
-      ["csv", "svg", "png", "json"].map((end) => `alignment.${end}`),
+      ["csv", "json", "svg", "png"].map((end) => `alignment.${end}`),
     );
     const lines = readFileSync(files[0]!, "utf8").trim().split("\r\n");
     expect(lines).toHaveLength(1 + 2 * 2 * 2);
     expect(lines).toContain(`aligned,6,1,1,pixels,${record.arms[1]!.blocks[0]!.cknna[0]!.code},${paper},0.3,5,40`);
-    const { width, height } = await sharp(files[2]!).metadata();
+    const { width, height } = await sharp(files[3]!).metadata();
     expect(Math.min(width, height)).toBeGreaterThan(200);
-    expect(JSON.parse(readFileSync(files[3]!, "utf8"))).toEqual(record);
+    expect(JSON.parse(readFileSync(files[1]!, "utf8"))).toEqual(record);
   });
 
   test.each<[string, Partial<LayerAlignmentOptions>, RegExp]>([

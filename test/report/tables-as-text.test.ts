@@ -8,16 +8,32 @@ import {
   formatSigned,
   formatSpread,
 } from "../../src/report/format-number.js";
+import { gainText } from "../../src/report/gain-text.js";
 import { type PlainCell, type PlainTable, tableCsv, tableLatex, tableMarkdown } from "../../src/report/plain-table.js";
 import { readRun } from "../../src/report/read-run.js";
+import { groupRuns } from "../../src/report/run-groups.js";
 import { formatTerminalTable } from "../../src/report/terminal-table.js";
 import { resolveExperiment } from "../../src/run/resolve-experiment.js";
 import { EVALUATED, experiment, influences, writeRun } from "./fixture.js";
 
+describe("a gain in a table", () => {
+  test.each([
+    [{ absolute: 3.2469, relative: 0.053 }, 0.4321, "▲ +5.3 % (+3.25 ± 0.43)"],
+    [{ absolute: -3.2469, relative: null }, 13.2, "▼ −3.25 ± 13"],
+    [{ absolute: 0, relative: 0 }, 0, "= 0.0 % (0 ± 0)"],
+    [{ absolute: 0, relative: null }, null, "= 0"],
+  ])("of %j, %d over seeds", (gain, std, shown) => {
+    const text = gainText(gain, null, std).text.replace(/<span class="hidden">.*?<\/span>/, "");
+    expect(text.replace(/<[^>]*>/g, "").trim()).toBe(shown);
+  });
+});
+
 describe("terminal table", () => {
+  const tableOf = async (folder: string) => formatTerminalTable(groupRuns([await readRun(folder)])[0]!);
+
   test("aligned columns, gains with signs, conditions below", async () => {
     const { "hog-repa": _, ...evaluated } = EVALUATED;
-    const table = formatTerminalTable(await readRun(await writeRun({ evaluated })));
+    const table = await tableOf(await writeRun({ evaluated }));
     expect(table).toBe(
       [
         "arm          FD ↓   KID ↓  precision ↑  recall ↑     gain",
@@ -33,7 +49,7 @@ describe("terminal table", () => {
 
   test("gains with their intervals, within 80 columns", async () => {
     const kept = influences({ control: 8, "sift-repa": 80, "sift-irepa": 8, "hog-repa": 8 });
-    const lines = formatTerminalTable(await readRun(await writeRun({ influences: kept }))).split("\n");
+    const lines = (await tableOf(await writeRun({ influences: kept }))).split("\n");
     expect(lines[2]).toMatch(/^sift-repa .* \+5\.3 % \[−\d+\.\d %, \+\d+\.\d %\]$/);
     expect(lines[3]).toMatch(/^sift-irepa .* \+14\.5 % \[\+12\.\d %, \+16\.\d %\]$/);
     for (const line of lines.slice(0, 5)) expect(line.length).toBeLessThanOrEqual(80);
@@ -41,7 +57,7 @@ describe("terminal table", () => {
   });
 
   test("nothing evaluated", async () => {
-    const table = formatTerminalTable(await readRun(await writeRun({ evaluated: {} })));
+    const table = await tableOf(await writeRun({ evaluated: {} }));
     expect(table.split("\n")).toHaveLength(5);
     expect(table).toMatch(/^control +not evaluated$/m);
   });

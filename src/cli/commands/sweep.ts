@@ -43,8 +43,9 @@ export const sweepCommand: Command = {
     const { JOB_STEPS } = await import("../../run/plan.js");
     const { reportRuns } = await import("../../run/steps/report.js");
     const { readRuns } = await import("../../report/read-run.js");
+    const { groupRuns } = await import("../../report/run-groups.js");
     const { summarizeArms } = await import("../../report/summarize-report.js");
-    const { summarizeSweep } = await import("../../report/sweep-table.js");
+    const { formatSweepTable } = await import("../../report/sweep-table.js");
     const file = positional(args, "file");
     if (readOverrides(args).some(({ path }) => path.join(".") === "seed")) {
       throw new UsageError("--set seed and --seeds at once: a sweep has the seeds of --seeds");
@@ -72,10 +73,10 @@ export const sweepCommand: Command = {
     }
     await reportRuns(runs, { progress, ...signal }, reportFile);
     const folders = runs.map(({ folder }) => folder);
-    const { table, group } = summarizeSweep(await readRuns(folders));
+    const [group] = groupRuns(await readRuns(folders));
     const seconds = (Date.now() - began) / 1000;
-    const text = `\n${table}\n\nreport: ${showPath(reportFile, context)}  (${formatDuration(seconds)})`;
-    printResult(args, context, { runs: folders, report: reportFile, seconds, arms: summarizeArms(group) }, text);
+    const text = `\n${formatSweepTable(group!)}\n\nreport: ${showPath(reportFile, context)}  (${formatDuration(seconds)})`;
+    printResult(args, context, { runs: folders, report: reportFile, seconds, arms: summarizeArms(group!) }, text);
     return 0;
   },
 };

@@ -114,7 +114,7 @@ async function copy(text: string, name: string, said: HTMLElement): Promise<void
 }
 
 /** A table as it is shown now. */
-export function readTable(table: HTMLTableElement): PlainTable {
+function readTable(table: HTMLTableElement): PlainTable {
   return {
     caption: spaced(table.caption?.textContent ?? ""),
     head: [...table.tHead!.rows[0]!.cells].map((cell) => textOf(cell) + arrowOf(cell)),

@@ -1,4 +1,4 @@
-import { evaluationNames } from "../compare-arms.js";
+import { evaluationNames, firstEvaluation } from "../compare-arms.js";
 import { gainFigures } from "../curve-figures.js";
 import { type Html, html } from "../html.js";
 import { part } from "../page-parts.js";
@@ -29,9 +29,7 @@ export async function resultsSection({ groups, maker, relativeTo }: SectionInput
 }
 
 function groupTables(group: RunGroup, name: string, several: boolean): Html {
-  const network = group.arms
-    .flatMap(({ repetitions }) => repetitions.flatMap(({ evaluations }) => evaluations))
-    .find((one) => one.name === name)?.record.network.name;
+  const network = firstEvaluation(group, name)?.network.name;
   const what = several ? `Generation metrics by ${network} (${name}.json).` : "Generation metrics.";
   if (group.runs.length === 1) return metricsTable(group, name, what);
   const seeds = eachSeed(group);

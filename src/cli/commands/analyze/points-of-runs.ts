@@ -17,7 +17,7 @@ export const COUNT_OPTION = {
 /** `--count`. */
 export const countOption = (args: Arguments): number => wholeOption(args, "count", 1) ?? DEFAULT_COUNT;
 
-/** The targets of runs as points, with a line of progress for each target that is measured. */
+/** The targets of runs as points, with a line of progress for each target and normalization that is measured. */
 export async function pointsOf(
   runs: readonly RunRecord[],
   args: Arguments,
@@ -35,9 +35,10 @@ export async function pointsOf(
     count,
     seed,
     cwd: context.cwd,
-    onImages: (done, total, target) => {
-      const task = tasks.get(target) ?? progress.task(`measure   ${target}`, total, "images");
-      tasks.set(target, task);
+    onImages: (done, total, target, alpha) => {
+      const name = alpha === null ? target : `${target}, spatial norm ${alpha}`;
+      const task = tasks.get(name) ?? progress.task(`measure   ${name}`, total, "images");
+      tasks.set(name, task);
       if (done < total) task.update(done);
       else task.finish(`${total} images`);
     },
