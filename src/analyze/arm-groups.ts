@@ -3,7 +3,7 @@
  * settings. Repetitions under other seeds are one arm; runs that differ in nothing but their arms are one group.
  */
 import { UsageError } from "../../data/errors.js";
-import { type Conditions, evaluationOf, unlikeConditions } from "../report/compare-arms.js";
+import { type Conditions, evaluationOf, unlikeBesidesSeeds } from "../report/compare-arms.js";
 import { type MetricInfo, metricsIn } from "../report/metrics.js";
 import type { ArmRecord, RunRecord } from "../report/read-run.js";
 import type { Evaluation } from "../report/records.js";
@@ -153,7 +153,7 @@ export function checkAlike({ arms }: ArmGroup, name: string): void {
 export function checkConditions(all: readonly (Conditions & { readonly arm: string })[]): void {
   const [first, ...others] = all;
   for (const other of others) {
-    const unlike = unlikeConditions(first!, other).filter((key) => key !== "protocol.seed" && key !== "sampler.seed");
+    const unlike = unlikeBesidesSeeds(first!, other);
     if (unlike.length === 0) continue;
     throw new UsageError(`${other.arm} was evaluated otherwise than ${first!.arm}: ${unlike.join(", ")}`, {
       hint: "evaluate them alike, or analyze them apart",

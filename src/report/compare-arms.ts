@@ -117,6 +117,11 @@ export function unlikeConditions(one: Conditions, other: Conditions): string[] {
   return differingKeys([flatten(one), flatten(other)]);
 }
 
+/** Among measurements under other seeds, what makes them not comparable: {@link unlikeConditions} but for the seeds. */
+export function unlikeBesidesSeeds(one: Conditions, other: Conditions): string[] {
+  return unlikeConditions(one, other).filter((key) => key !== "protocol.seed" && key !== "sampler.seed");
+}
+
 function flatten({ step, weights, samples, reference, sampler, network, protocol }: Conditions) {
   const { name, sha256, resize } = network;
   return flattenSettings({ step, weights, samples, reference, sampler, network: { name, sha256, resize }, protocol });

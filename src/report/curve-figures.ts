@@ -1,5 +1,5 @@
 /** @file The curves and bars of a report as figures, each with a caption and a text for those who cannot see it. */
-import { evaluationNames, realImages } from "./compare-arms.js";
+import { evaluationNames, realImages, unlikeBesidesSeeds } from "./compare-arms.js";
 import { curveOf, pointsOf } from "./convergence-record.js";
 import { drawGroup } from "./draw-group.js";
 import { packFigure } from "./figure-json.js";
@@ -150,9 +150,17 @@ function convergenceSeries(arms: readonly LabelledArm[]) {
       .filter(({ length }) => length > 0);
     return curves.length === 0 ? [] : [{ label, colour, repetitions: curves }];
   });
-  const { samples, reference, network, weights } = records[0]!;
+  const [first] = records;
+  const { samples, reference, network, weights } = first!;
   const conditions = `${samples} samples against ${realImages(reference)} by ${network.name}${network.proxy ? " (proxy)" : ""}, ${weights} weights; the same noise at every step.`;
-  return { metric, series, conditions };
+  const unlike = arms.flatMap(({ label, repetitions }) => {
+    const keys = repetitions.flatMap(({ convergence }) =>
+      convergence === null ? [] : unlikeBesidesSeeds(first!, convergence),
+    );
+    return keys.length === 0 ? [] : [`${label} (${[...new Set(keys)].join(", ")})`];
+  });
+  const warning = unlike.length === 0 ? "" : ` Measured otherwise, and not comparable: ${unlike.join("; ")}.`;
+  return { metric, series, conditions: conditions + warning };
 }
 
 function pairedSeries(group: RunGroup): CurveSeries[] {

@@ -166,3 +166,18 @@ describe("convergence", () => {
     await refused([folder], /convergence\.json: is not valid JSON — remove it, and evaluate again/);
   });
 });
+
+test("a report tells which arms of its curve were measured otherwise, and not that seeds differ", async () => {
+  const caption = async (...runs: string[]) => {
+    const file = path.join(temporaryFolder(), "report.html");
+    const { code, stderr } = await runCli(["report", ...runs, "--out", file, "--quiet"], temporaryFolder());
+    expect([code, stderr]).toEqual([0, ""]);
+    return /along training\.<\/strong>(.*?)<\/figcaption>/.exec(readFileSync(file, "utf8"))?.[1];
+  };
+  const control = await convergedRun();
+  const other = (steps: object) => convergedRun(1, 0, CURVES, { sampler: { ...SAMPLER, ...steps, seed: 1 } });
+  expect(await caption(control, await other({ steps: 250 }))).toMatch(
+    /the same noise at every step\. Measured otherwise, and not comparable: control \(sampler\.steps\); sift-repa \(/,
+  );
+  expect(await caption(control, await other({}))).toMatch(/the same noise at every step\.$/);
+});
