@@ -252,7 +252,7 @@ describe.skipIf(!hasSafetensors)(
   () => {
     let lines: string[];
     beforeAll(() => {
-      const readme = readFileSync(path.join(ROOT, "README.md"), "utf8");
+      const readme = readFileSync(path.join(ROOT, "features", "README.md"), "utf8");
       const snippet = /```python\n(import glob[\s\S]*?)```/.exec(readme)?.[1];
       lines = snippet!.trim().split("\n");
     });
@@ -262,7 +262,7 @@ describe.skipIf(!hasSafetensors)(
         execFileSync(PYTHON, ["-c", `${code}\nimport json; print(json.dumps(features.ravel().tolist()))`]).toString(),
       );
 
-    test("the README's lines read a cache of bytes and an export alike", async () => {
+    test("the lines of features/README.md read a cache of bytes and an export alike", async () => {
       const store = await openRowStore(folderOf(WHOLE));
       const want = await store.read(
         "features",
