@@ -91,10 +91,14 @@ const MAX_STEPS = 60;
 /** QL with implicit shifts, in place: `d` becomes the eigenvalues. */
 function diagonalize(d: Float64Array, e: Float64Array): void {
   const size = d.length;
+  // What is below the rounding of the largest elements is noise, which would never become small beside the smallest ones.
+  let norm = 0;
+  for (let i = 0; i < size; i++) norm = Math.max(norm, Math.abs(d[i]!) + Math.abs(e[i]!));
+  const noise = Number.EPSILON * norm;
   for (let start = 0; start < size; start++) {
     for (let step = 0; ; step++) {
       let end = start;
-      while (end < size - 1 && Math.abs(e[end]!) > Number.EPSILON * (Math.abs(d[end]!) + Math.abs(d[end + 1]!))) end++;
+      while (end < size - 1 && Math.abs(e[end]!) > noise) end++;
       if (end === start) break;
       if (step === MAX_STEPS) throw new NumericError(`eigenvalues: no convergence in ${MAX_STEPS} steps at ${start}`);
       // Wilkinson's shift: the eigenvalue of the leading 2×2 block that is nearest to its corner.

@@ -123,6 +123,18 @@ describe("frechetDistance", () => {
   });
 });
 
+test("covariances whose variances span 300 powers of ten: the distance of diagonal Gaussians in closed form", () => {
+  const dim = 150;
+  const gaussian = (fade: number) => {
+    const covariance = new Float64Array(dim * dim);
+    for (let d = 0; d < dim; d++) covariance[d * dim + d] = fade ** d;
+    return gaussianFrom(new Float64Array(dim), covariance);
+  };
+  let want = 0;
+  for (let d = 0; d < dim; d++) want += (0.01 ** (d / 2) - 0.02 ** (d / 2)) ** 2;
+  expect(Math.abs(frechetDistance(gaussian(0.01), gaussian(0.02)) / want - 1)).toBeLessThan(1e-7);
+});
+
 describe("symmetricEigenvalues", () => {
   test.each([1, 2, 3, 17, 64])("are those of ml-matrix at size %i", (size) => {
     const rows = Matrix.from1DArray(size, size, gaussianRows(size, size, size).data);
@@ -145,6 +157,19 @@ describe("symmetricEigenvalues", () => {
     });
     symmetricEigenvalues(chain, size).forEach((value, i) => {
       expect(value).toBeCloseTo(2 - 2 * Math.cos(((size - i) * Math.PI) / (size + 1)), 12);
+    });
+  });
+
+  // Channels that hardly vary beside others, as those of a network that is narrower inside than at its end.
+  test.each([0.8, 0.5])("rows that fade by %f each, down to nothing", (fade) => {
+    const size = 200;
+    const rows = Matrix.from1DArray(size, size, gaussianRows(7, size, size).data);
+    const faded = Matrix.diag(Array.from({ length: size }, (_, i) => fade ** i)).mmul(rows);
+    const gram = faded.mmul(faded.transpose());
+    const want = new EigenvalueDecomposition(gram, { assumeSymmetric: true }).realEigenvalues.sort((x, y) => y - x);
+    const got = symmetricEigenvalues(Float64Array.from(gram.to1DArray()), size);
+    got.forEach((value, i) => {
+      expect(Math.abs(value - want[i]!)).toBeLessThan(size * 2 ** -52 * want[0]!);
     });
   });
 
