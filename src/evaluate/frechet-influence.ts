@@ -69,8 +69,17 @@ export function frechetInfluence(reference: Gaussian, samples: Gaussian, feature
 }
 
 /** W [rank, D] with WᵀW = Frᵀ (Fr Σ Frᵀ)^-½ Fr on the span of the samples. */
-function rootDerivative({ factor, rank }: Gaussian, samples: Gaussian): FeatureMatrix {
-  const dim = factor.dim;
+function rootDerivative(reference: Gaussian, samples: Gaussian): FeatureMatrix {
+  const { dim } = reference.factor;
+  // What the decomposition needs is gone here: at 2048 channels every matrix is 34 MB.
+  const rows = scaledVectors(reference, samples).transpose().mmul(matrixOf(reference.factor));
+  const data = new Float64Array(rows.rows * dim);
+  for (let i = 0; i < rows.rows; i++) data.set(rows.getRow(i), i * dim);
+  return { data, count: rows.rows, dim };
+}
+
+/** Left singular vectors of A = Fr Fsᵀ as columns, divided by the roots of their singular values; of those that are not 0. */
+function scaledVectors({ factor, rank }: Gaussian, samples: Gaussian): Matrix {
   const across = matrixOf(factor).mmul(matrixOf(samples.factor).transpose()); // A
   const isWide = across.rows <= across.columns;
   const gram = isWide ? across.mmul(across.transpose()) : across.transpose().mmul(across);
@@ -81,9 +90,7 @@ function rootDerivative({ factor, rank }: Gaussian, samples: Gaussian): FeatureM
   // Left singular vectors of A are the eigenvectors of A Aᵀ, or A v / √λ with those of AᵀA.
   const weights = kept.map((i) => realEigenvalues[i]! ** (isWide ? -0.25 : -0.75));
   const vectors = eigenvectorMatrix.subMatrixColumn(kept).mulRowVector(weights);
-  const left = isWide ? vectors : across.mmul(vectors);
-  const rows = left.transpose().mmul(matrixOf(factor));
-  return { data: Float64Array.from(rows.to1DArray()), count: kept.length, dim };
+  return isWide ? vectors : across.mmul(vectors);
 }
 
 const matrixOf = ({ data, count, dim }: FeatureMatrix): Matrix => Matrix.from1DArray(count, dim, data);
