@@ -80,7 +80,7 @@ function rootDerivative(reference: Gaussian, samples: Gaussian): FeatureMatrix {
 
 /** Left singular vectors of A = Fr Fsᵀ as columns, divided by the roots of their singular values; of those that are not 0. */
 function scaledVectors({ factor, rank }: Gaussian, samples: Gaussian): Matrix {
-  const across = matrixOf(factor).mmul(matrixOf(samples.factor).transpose()); // A
+  const across = productOf(factor, samples.factor); // A
   const isWide = across.rows <= across.columns;
   const gram = isWide ? across.mmul(across.transpose()) : across.transpose().mmul(across);
   const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(gram, { assumeSymmetric: true });
@@ -92,5 +92,8 @@ function scaledVectors({ factor, rank }: Gaussian, samples: Gaussian): Matrix {
   const vectors = eigenvectorMatrix.subMatrixColumn(kept).mulRowVector(weights);
   return isWide ? vectors : across.mmul(vectors);
 }
+
+/** A Bᵀ */
+const productOf = (a: FeatureMatrix, b: FeatureMatrix): Matrix => matrixOf(a).mmul(matrixOf(b).transpose());
 
 const matrixOf = ({ data, count, dim }: FeatureMatrix): Matrix => Matrix.from1DArray(count, dim, data);
