@@ -77,7 +77,7 @@ export function selectRows({ data, dim }: FeatureMatrix, rows: ArrayLike<number>
  *
  * Every product is summed over the channels in order, so ⟨u, v⟩ and ⟨v, u⟩ have the same bits wherever they stand.
  *
- * @param visit called once for each block; `values` is overwritten by the next one.
+ * @param visit called once for each block; `values` is overwritten by the next one, and by later calls.
  * @param options `lower`: only the blocks that touch the lower triangle (row ≥ column), for products of a set with itself.
  */
 export function visitProducts(
@@ -86,7 +86,9 @@ export function visitProducts(
   visit: (block: ProductBlock) => void,
   options: { readonly lower?: boolean } = {},
 ): void {
-  const { left, right, values, multiply } = openBlocks(a.dim);
+  const blocks = idle.get(a.dim) ?? openBlocks(a.dim);
+  idle.delete(a.dim); // not for a product within `visit`
+  const { left, right, values, multiply } = blocks;
   for (let rowStart = 0; rowStart < a.count; rowStart += BLOCK) {
     const rows = loadRows(a, rowStart, left);
     const columnEnd = options.lower ? Math.min(b.count, rowStart + rows) : b.count;
@@ -96,14 +98,20 @@ export function visitProducts(
       visit({ values, width: BLOCK, rowStart, rows, columnStart, columns });
     }
   }
+  idle.set(a.dim, blocks);
 }
+
+/** By dimension, to be used again: KID's subsets, covariances and influences are hundreds of small products. */
+const idle = new Map<number, ReturnType<typeof openBlocks>>();
+
+let compiled: WebAssembly.Module | undefined;
 
 /** Two blocks of vectors and their products in one memory of `wasm/row-products.ts`, which `npm run build` compiles. */
 function openBlocks(dim: number) {
   const size = BLOCK * dim;
   const memory = new WebAssembly.Memory({ initial: Math.ceil((8 * (2 * size + BLOCK ** 2)) / PAGE_BYTES) });
-  const module = new WebAssembly.Module(readFileSync(builtFile("src/evaluate/row-products.wasm")));
-  const { rowProducts } = new WebAssembly.Instance(module, { env: { memory } }).exports as {
+  compiled ??= new WebAssembly.Module(readFileSync(builtFile("src/evaluate/row-products.wasm")));
+  const { rowProducts } = new WebAssembly.Instance(compiled, { env: { memory } }).exports as {
     rowProducts(...values: number[]): void;
   };
   const take = (start: number, length: number) => new Float64Array(memory.buffer, 8 * start, length);
